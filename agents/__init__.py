@@ -1,0 +1,1 @@
+"""Who thinks: planners, answerers, checks, profiles and prompts."""

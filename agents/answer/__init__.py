@@ -1,0 +1,1 @@
+"""Answers from evidence, one file a route; every route returns candidates with quoted claims."""

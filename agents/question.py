@@ -1,0 +1,69 @@
+"""What a question asks for, read in code: answer type, options of a multiple choice, key words."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from core.contracts import AnswerType
+from core.text import content_words
+
+_OPTION = re.compile(r"(?:^|[\n\r;|]|(?<=[\s.?:,]))\(?(?P<letter>[A-H])(?P<mark>[).:])\s+", re.M)
+_TYPE_RULES: tuple[tuple[AnswerType, re.Pattern[str]], ...] = (
+    ("date", re.compile(r"\b(?:what|which)\s+(?:\w+\s+){0,3}date\b|\bdate\s+(?:of|on)\b|\bwhen\b|\b(?:what|which)\s+day\b|\bdated\b", re.I)),
+    ("time", re.compile(r"\b(?:what|which)\s+(?:\w+\s+){0,2}time\b|\bat what time\b", re.I)),
+    ("percent", re.compile(r"\b(?:percent(?:age)?|what share|what proportion|what fraction)\b|%", re.I)),
+    ("money", re.compile(r"\b(?:total|amount|price|cost|subtotal|balance|fee|paid|pay|change due|tax|gst|vat|revenue|salary)\b", re.I)),
+    ("number", re.compile(r"\bhow (?:many|much|old|long|far|tall|high|large|big)\b|\b(?:number|count|quantity|value|average|sum|difference) of\b|\bby how much\b", re.I)),
+    ("yes_no", re.compile(r"^\s*(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would|should)\b", re.I)),
+    ("list", re.compile(r"\b(?:list|name|enumerate)\s+(?:all|the|every|each)\b|\bwhich (?:are|ones)\b", re.I)),
+    ("name", re.compile(r"^\s*who\b|\bname of\b|\b(?:company|vendor|store|shop|merchant|seller|author|customer|cashier|person)\b", re.I)),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ParsedQuestion:
+    """A question with its parts. `stem` is the question without its options."""
+
+    text: str
+    stem: str
+    answer_type: AnswerType
+    options: dict[str, str]
+    keywords: tuple[str, ...]
+
+
+def parse_question(text: str) -> ParsedQuestion:
+    """Read what a question asks for. Pure; no model."""
+    stem, options = split_options(text)
+    kind: AnswerType = "choice" if options else _answer_type(stem)
+    return ParsedQuestion(text, stem, kind, options, tuple(content_words(stem)))
+
+
+def split_options(text: str) -> tuple[str, dict[str, str]]:
+    """Split `stem A) one B) two` into the stem and its options; at least A and B in order."""
+    marks = list(_OPTION.finditer(text))
+    for first, match in enumerate(marks):
+        if match["letter"] != "A":
+            continue
+        run = [match]
+        for later in marks[first + 1 :]:
+            if later["letter"] == chr(ord(run[-1]["letter"]) + 1):
+                run.append(later)
+        if len(run) < 2:
+            continue
+        ends = [later.start() for later in run[1:]] + [len(text)]
+        options = {
+            mark["letter"]: text[mark.end() : end].strip(" \t\r\n;|,")
+            for mark, end in zip(run, ends, strict=True)
+        }
+        if all(options.values()):
+            stem = re.sub(r"(?:\b(?:options|choices)\s*:?\s*)$", "", text[: match.start()], flags=re.I)
+            return stem.strip(), options
+    return text.strip(), {}
+
+
+def _answer_type(stem: str) -> AnswerType:
+    for kind, rule in _TYPE_RULES:
+        if rule.search(stem):
+            return kind
+    return "text"

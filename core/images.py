@@ -1,0 +1,170 @@
+"""The image store: every image is checked before decoding, normalised, and kept by content hash.
+
+What is stored is an 8-bit RGB PNG after EXIF rotation, without metadata, so that every box anywhere
+in Vidence refers to the same pixels and no identity tag reaches a model, a log or the disk.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from core.errors import VidenceError, invalid_input, not_found
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP")
+_HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"mif1", b"msf1", b"heim", b"heis", b"avif")
+
+
+@dataclass(frozen=True)
+class StoredImage:
+    """An image in the store. `sha256` is the hash of the file as it was given."""
+
+    sha256: str
+    width: int
+    height: int
+    source: str
+
+
+class ImageStore:
+    """Content-addressed images under one folder; many processes may share it."""
+
+    def __init__(self, root: Path, *, max_bytes: int, max_pixels: int) -> None:
+        self._root = root
+        self._max_bytes = max_bytes
+        self._max_pixels = max_pixels
+
+    def add_path(self, path: str | Path) -> StoredImage:
+        """Check, normalise and keep the image file at `path`.
+
+        Raises:
+            VidenceError: `not_found` for a missing file; `invalid_input` for a directory, an empty,
+                oversized, broken or unsupported file.
+        """
+        file = Path(path).expanduser()
+        if not file.exists():
+            raise not_found(f"No such image: {path}", help="Check the path after --image.")
+        if not file.is_file():
+            raise invalid_input(
+                f"Not an image file but a directory: {path}",
+                help="Name one image file; use `vidence index add` for a folder.",
+            )
+        if file.stat().st_size > self._max_bytes:
+            raise self._too_many_bytes(str(path))
+        try:
+            data = file.read_bytes()
+        except OSError as error:
+            raise invalid_input(
+                f"Cannot read {path}: {error.strerror}", help="Check the file's permissions."
+            ) from error
+        return self.add_bytes(data, source=str(path))
+
+    def add_bytes(self, data: bytes, *, source: str) -> StoredImage:
+        """Check, normalise and keep an image given as bytes; raises like `add_path`."""
+        if not data:
+            raise invalid_input(f"The image is empty (0 bytes): {source}", help="Send a full file.")
+        if len(data) > self._max_bytes:
+            raise self._too_many_bytes(source)
+        sha256 = hashlib.sha256(data).hexdigest()
+        target = self.path(sha256)
+        if target.exists():
+            with Image.open(target) as known:
+                width, height = known.size
+            return StoredImage(sha256, width, height, source)
+        picture = self._decode(data, source)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = target.with_suffix(f".{os.getpid()}.tmp")
+        # Compression level 1: the store trades disk for a first answer that comes sooner.
+        picture.save(partial, format="PNG", compress_level=1)
+        partial.replace(target)
+        return StoredImage(sha256, picture.width, picture.height, source)
+
+    def path(self, sha256: str) -> Path:
+        """Return where the normalised PNG of an image is, or would be."""
+        return self._root / sha256[:2] / f"{sha256}.png"
+
+    def open(self, sha256: str) -> NDArray[np.uint8]:
+        """Return the stored pixels, shape (height, width, 3), RGB.
+
+        Raises:
+            VidenceError: `not_found` when the store has no such image.
+        """
+        path = self.path(sha256)
+        if not path.exists():
+            raise not_found(
+                f"No image {sha256[:12]} in the store",
+                help="Add it again: the image store may have been cleared since this run.",
+            )
+        with Image.open(path) as picture:
+            return np.asarray(picture.convert("RGB"))
+
+    def _decode(self, data: bytes, source: str) -> Image.Image:
+        if data[4:8] == b"ftyp" and data[8:12] in _HEIC_BRANDS:
+            raise invalid_input(
+                f"HEIC and AVIF images are not supported: {source}",
+                help="Convert it to PNG or JPEG first (for example `magick in.heic out.png`).",
+            )
+        try:
+            with warnings.catch_warnings():
+                # Our own pixel limit below decides; Pillow's warning would only repeat it.
+                warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+                with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
+                    pixels = opened.width * opened.height
+                    if pixels > self._max_pixels:
+                        raise invalid_input(
+                            f"The image has {pixels:,} pixels, over the limit of "
+                            f"{self._max_pixels:,}: {source}",
+                            help="Scale it down, or raise VIDENCE_MAX_IMAGE_PIXELS.",
+                        )
+                    opened.seek(0)
+                    opened.load()
+                    return _to_rgb(ImageOps.exif_transpose(opened))
+        except VidenceError:
+            raise
+        except UnidentifiedImageError as error:
+            raise invalid_input(
+                f"Not an image that can be read: {source}",
+                help=f"Use one of {', '.join(FORMATS)}; for text use `vidence index add`.",
+            ) from error
+        except Image.DecompressionBombError as error:
+            raise invalid_input(
+                f"The image has too many pixels to open safely: {source}",
+                help="Scale it down, or raise VIDENCE_MAX_IMAGE_PIXELS.",
+            ) from error
+        except (OSError, SyntaxError, ValueError, EOFError, IndexError) as error:
+            raise invalid_input(
+                f"The image is broken or cut short: {source} ({error})",
+                help="Export or download the file again.",
+            ) from error
+
+    def _too_many_bytes(self, source: str) -> VidenceError:
+        return invalid_input(
+            f"The image file is over {self._max_bytes:,} bytes: {source}",
+            help="Scale it down, or raise VIDENCE_MAX_IMAGE_BYTES.",
+        )
+
+
+def _to_rgb(picture: Image.Image) -> Image.Image:
+    """Convert any mode to 8-bit RGB: 16-bit grey is scaled, transparency is laid on white."""
+    if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
+        values = np.asarray(picture, dtype=np.float64)
+        # 16-bit files use the whole range; 32-bit ones (scientific) use whatever they use.
+        low, high = (0.0, 65535.0) if picture.mode != "F" else (values.min(), values.max())
+        scaled = (values - low) / max(high - low, 1e-9) * 255.0
+        return Image.fromarray(np.clip(scaled, 0, 255).astype(np.uint8)).convert("RGB")
+    if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
+        layer = picture.convert("RGBA")
+        canvas = Image.new("RGBA", layer.size, "white")
+        return Image.alpha_composite(canvas, layer).convert("RGB")
+    converted = picture.convert("RGB")
+    return Image.frombytes("RGB", converted.size, converted.tobytes())

@@ -1,0 +1,195 @@
+"""The run store: evidence, the tool-call journal and finished results, by run.
+
+State holds ids and snippets only; content lives here. A journalled call never runs twice: its key is
+(run, sub-question, tool, hash of arguments) and its result is written before it is returned.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import sqlite3
+import threading
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from core.contracts import Evidence, ToolResult
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS evidence (
+    run_id TEXT NOT NULL, id TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (run_id, id));
+CREATE TABLE IF NOT EXISTS journal (
+    run_id TEXT NOT NULL, key TEXT NOT NULL, tool TEXT NOT NULL, body TEXT NOT NULL,
+    at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP, PRIMARY KEY (run_id, key));
+CREATE TABLE IF NOT EXISTS runs (
+    run_id TEXT PRIMARY KEY, thread_id TEXT NOT NULL, body TEXT NOT NULL,
+    at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP);
+CREATE INDEX IF NOT EXISTS runs_by_thread ON runs (thread_id);
+"""
+
+
+def journal_key(subquestion_id: str, tool: str, args: dict[str, Any]) -> str:
+    """Return the journal key of a call within its run."""
+    body = json.dumps([subquestion_id, tool, args], sort_keys=True, default=str)
+    return hashlib.sha256(body.encode()).hexdigest()
+
+
+class RunStore(Protocol):
+    """What the graph needs of a store; both implementations below keep the same promises."""
+
+    async def put_evidence(self, run_id: str, items: Iterable[Evidence]) -> None:
+        """Keep evidence under its run; the same id twice changes nothing."""
+        ...
+
+    async def get_evidence(self, run_id: str, ids: Sequence[str]) -> list[Evidence]:
+        """Return the evidence with these ids in their order; unknown ids are left out."""
+        ...
+
+    async def journal_get(self, run_id: str, key: str) -> ToolResult | None:
+        """Return the result of a call that already ran, or None."""
+        ...
+
+    async def journal_put(self, run_id: str, key: str, tool: str, result: ToolResult) -> None:
+        """Write a call's result (and its evidence) in one transaction."""
+        ...
+
+    async def put_result(self, run_id: str, thread_id: str, body: str) -> None:
+        """Keep the finished result of a run as JSON."""
+        ...
+
+
+class MemoryRunStore:
+    """A store for one process, for runs without a checkpointer and for tests."""
+
+    def __init__(self) -> None:
+        self._evidence: dict[str, dict[str, Evidence]] = {}
+        self._journal: dict[tuple[str, str], ToolResult] = {}
+        self.results: dict[str, str] = {}
+
+    async def put_evidence(self, run_id: str, items: Iterable[Evidence]) -> None:
+        """Keep evidence under its run."""
+        known = self._evidence.setdefault(run_id, {})
+        for item in items:
+            known.setdefault(item.id, item)
+
+    async def get_evidence(self, run_id: str, ids: Sequence[str]) -> list[Evidence]:
+        """Return known evidence in the order of `ids`."""
+        known = self._evidence.get(run_id, {})
+        return [known[id_] for id_ in ids if id_ in known]
+
+    async def journal_get(self, run_id: str, key: str) -> ToolResult | None:
+        """Return a journalled result or None."""
+        return self._journal.get((run_id, key))
+
+    async def journal_put(self, run_id: str, key: str, tool: str, result: ToolResult) -> None:
+        """Keep a result and its evidence."""
+        await self.put_evidence(run_id, result.evidence)
+        self._journal.setdefault((run_id, key), result)
+
+    async def put_result(self, run_id: str, thread_id: str, body: str) -> None:
+        """Keep a finished result."""
+        self.results[run_id] = body
+
+
+class SqliteRunStore:
+    """A store in one SQLite file (WAL), shared by processes; calls run in a thread."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+
+    def close(self) -> None:
+        """Close the file; the store opens it again when next used."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    async def put_evidence(self, run_id: str, items: Iterable[Evidence]) -> None:
+        """Keep evidence under its run."""
+        await asyncio.to_thread(self._write, _evidence_rows(run_id, items), ())
+
+    async def get_evidence(self, run_id: str, ids: Sequence[str]) -> list[Evidence]:
+        """Return known evidence in the order of `ids`."""
+        rows = await asyncio.to_thread(self._read_evidence, run_id, tuple(ids))
+        return [Evidence.model_validate_json(rows[id_]) for id_ in ids if id_ in rows]
+
+    async def journal_get(self, run_id: str, key: str) -> ToolResult | None:
+        """Return a journalled result or None."""
+        row = await asyncio.to_thread(
+            self._one, "SELECT body FROM journal WHERE run_id = ? AND key = ?", (run_id, key)
+        )
+        return None if row is None else ToolResult.model_validate_json(row)
+
+    async def journal_put(self, run_id: str, key: str, tool: str, result: ToolResult) -> None:
+        """Write a result and its evidence in one transaction."""
+        journal = ("INSERT OR IGNORE INTO journal (run_id, key, tool, body) VALUES (?, ?, ?, ?)",)
+        row = (run_id, key, tool, result.model_dump_json())
+        await asyncio.to_thread(self._write, _evidence_rows(run_id, result.evidence), ((journal[0], row),))
+
+    async def put_result(self, run_id: str, thread_id: str, body: str) -> None:
+        """Keep a finished result."""
+        statement = "INSERT OR REPLACE INTO runs (run_id, thread_id, body) VALUES (?, ?, ?)"
+        await asyncio.to_thread(self._write, [], ((statement, (run_id, thread_id, body)),))
+
+    def journalled_calls(self, run_id: str) -> list[str]:
+        """Return the tools journalled for a run, in order (for reports and tests)."""
+        with self._lock:
+            rows = self._open().execute("SELECT tool FROM journal WHERE run_id = ? ORDER BY rowid", (run_id,))
+            return [row[0] for row in rows]
+
+    def latest_result(self, thread_id: str) -> str | None:
+        """Return the newest finished result of a thread as JSON, or None."""
+        return self._one(
+            "SELECT body FROM runs WHERE thread_id = ? ORDER BY rowid DESC LIMIT 1", (thread_id,)
+        )
+
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = sqlite3.connect(self._path, check_same_thread=False, timeout=30.0)
+            self._connection.execute("PRAGMA journal_mode=WAL")
+            self._connection.execute("PRAGMA synchronous=NORMAL")
+            self._connection.executescript(_SCHEMA)
+        return self._connection
+
+    def _one(self, statement: str, values: tuple[str, ...]) -> str | None:
+        with self._lock:
+            row = self._open().execute(statement, values).fetchone()
+        return None if row is None else str(row[0])
+
+    def _read_evidence(self, run_id: str, ids: tuple[str, ...]) -> dict[str, str]:
+        found: dict[str, str] = {}
+        with self._lock:
+            connection = self._open()
+            for start in range(0, len(ids), 500):
+                part = ids[start : start + 500]
+                marks = ",".join("?" * len(part))
+                found.update(
+                    connection.execute(
+                        f"SELECT id, body FROM evidence WHERE run_id = ? AND id IN ({marks})",
+                        (run_id, *part),
+                    ).fetchall()
+                )
+        return found
+
+    def _write(
+        self,
+        evidence: list[tuple[str, str, str]],
+        statements: Sequence[tuple[str, tuple[str, ...]]],
+    ) -> None:
+        with self._lock:
+            connection = self._open()
+            with connection:
+                connection.executemany(
+                    "INSERT OR IGNORE INTO evidence (run_id, id, body) VALUES (?, ?, ?)", evidence
+                )
+                for statement, values in statements:
+                    connection.execute(statement, values)
+
+
+def _evidence_rows(run_id: str, items: Iterable[Evidence]) -> list[tuple[str, str, str]]:
+    return [(run_id, item.id, item.model_dump_json()) for item in items]

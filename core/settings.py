@@ -1,0 +1,112 @@
+"""The one `Settings` object: `VIDENCE_` variables over `config.yaml` over defaults, read at the edge."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    YamlConfigSettingsSource,
+)
+
+from core.errors import VidenceError, invalid_input
+
+
+def _check_role(value: str) -> str:
+    if value == "embedded":
+        return value
+    if value.startswith("openai:http") and "#" in value and value.split("#", 1)[1]:
+        return value
+    raise ValueError("use `embedded` or `openai:BASE_URL#MODEL`")
+
+
+ModelRole = Annotated[str, AfterValidator(_check_role)]
+
+
+class Settings(BaseSettings):
+    """Every setting, with its default. Nothing deeper than the edge reads the environment."""
+
+    model_config = SettingsConfigDict(env_prefix="VIDENCE_", extra="forbid", frozen=True)
+
+    home: Path = Field(Path("~/.vidence"), description="Where runs, images and indexes live.")
+
+    planner: ModelRole = "embedded"
+    answerer: ModelRole = "embedded"
+    vlm: ModelRole = "embedded"
+    judge: ModelRole = "embedded"
+    embeddings: ModelRole = "embedded"
+    reranker: ModelRole = "embedded"
+    model_api_key: str = Field("", description="Sent to OpenAI-compatible servers, if they ask.")
+    model_timeout_s: float = Field(60.0, gt=0)
+
+    router: Literal["embedding", "rules"] = "embedding"
+
+    max_steps: int = Field(24, ge=1, description="Graph steps a question.")
+    max_tool_calls: int = Field(16, ge=0)
+    max_vlm_calls: int = Field(8, ge=0)
+    max_tokens: int = Field(50_000, ge=0)
+    max_seconds: float = Field(300.0, gt=0)
+    max_rounds: int = Field(3, ge=1, description="Planning rounds a question.")
+    tool_timeout_s: float = Field(120.0, gt=0)
+    max_question_chars: int = Field(20_000, ge=1)
+
+    max_image_bytes: int = Field(50_000_000, ge=1)
+    max_image_pixels: int = Field(100_000_000, ge=1)
+    max_images: int = Field(8, ge=1)
+
+    min_confidence: float = Field(0.35, ge=0, le=1, description="Below it the agent abstains.")
+
+    pubmed_base_url: str = "https://eutils.ncbi.nlm.nih.gov/entrez/eutils"
+    pubmed_api_key: str = ""
+    pubmed_email: str = ""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Order the sources: arguments, environment, then the YAML file named by VIDENCE_CONFIG."""
+        path = Path(os.environ.get("VIDENCE_CONFIG", "config.yaml"))
+        return (
+            init_settings,
+            env_settings,
+            YamlConfigSettingsSource(settings_cls, yaml_file=path),
+        )
+
+    @property
+    def root(self) -> Path:
+        """The data directory with `~` expanded."""
+        return self.home.expanduser()
+
+
+def load_settings() -> Settings:
+    """Read the settings once.
+
+    Raises:
+        VidenceError: `invalid_input`, naming the setting that is wrong.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]) if first["loc"] else "settings"
+        raise invalid_input(
+            f"Setting `{name}`: {first['msg']}",
+            help=f"Change VIDENCE_{name.upper()} or `{name}` in config.yaml.",
+        ) from error
+    except Exception as error:
+        if isinstance(error, VidenceError):
+            raise
+        raise invalid_input(
+            f"The settings file cannot be read: {error}",
+            help="Fix config.yaml or point VIDENCE_CONFIG at another file.",
+        ) from error

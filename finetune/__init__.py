@@ -1,0 +1,1 @@
+"""How the model is made (issue 3 fills this room)."""

@@ -1,0 +1,1 @@
+"""The adaptive planner: state, context, nodes and edges of the LangGraph app."""

@@ -1,0 +1,1 @@
+"""What is known: ingestion, indexes, hybrid search and the PubMed client."""

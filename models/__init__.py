@@ -1,0 +1,1 @@
+"""What runs: clients for every model role and the embedded runtimes."""

@@ -1,0 +1,1 @@
+"""What the agent can call: one file a tool, the registry and the selector."""
