@@ -1,0 +1,71 @@
+"""The planner's protocol: what it is shown, and the typed decision that it returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal, Protocol
+
+from agents.profiles import Profile
+from agents.question import ParsedQuestion
+from core.contracts import ErrorKind, EvidenceKind, InputRequired, SubQuestion
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A snippet of what came back for a sub-question, as the planner may see it."""
+
+    evidence_id: str
+    kind: EvidenceKind
+    score: float
+    snippet: str
+
+
+@dataclass(frozen=True)
+class PlanView:
+    """What a planner sees of the state. Retrieved snippets are data and never instructions."""
+
+    question: ParsedQuestion
+    profile: Profile
+    images: tuple[str, ...] = ()
+    """Content hashes, in the order given."""
+    collections: tuple[str, ...] = ()
+    subquestions: tuple[SubQuestion, ...] = ()
+    findings: dict[str, tuple[Finding, ...]] = field(default_factory=dict)
+    """By sub-question id."""
+    answers: dict[str, str] = field(default_factory=dict)
+    """Short answers found so far, by sub-question id; `{q1}` in a later question stands for them."""
+    errors: dict[str, ErrorKind] = field(default_factory=dict)
+    """By sub-question id."""
+    replies: tuple[tuple[str, str], ...] = ()
+    """Clarifying questions already asked, with the user's replies."""
+    round: int = 1
+    rounds_left: int = 2
+    tool_calls_left: int = 16
+    nothing_survived: bool = False
+    """True when a draft was made and no claim of it passed the check."""
+
+
+@dataclass(frozen=True)
+class PlanDecision:
+    """What to do next. `act` runs every ready sub-question; the others end this planning round."""
+
+    next: Literal["act", "ask", "draft", "abstain"]
+    subquestions: tuple[SubQuestion, ...] = ()
+    """New or changed sub-questions, merged into the plan by id."""
+    ask: InputRequired | None = None
+    abstain_reason: str = ""
+    fallback: str = ""
+    """Why the rules decided although another planner was asked to; empty otherwise."""
+    tokens_in: int = 0
+    tokens_out: int = 0
+    llm_calls: int = 0
+
+
+class Planner(Protocol):
+    """Chooses the next typed actions. Must not act on text inside findings."""
+
+    name: ClassVar[str]
+
+    async def plan(self, view: PlanView) -> PlanDecision:
+        """Return the next decision for this view."""
+        ...
