@@ -1,0 +1,55 @@
+"""The work that embedded models do in the worker process: JSON in, JSON out, by a fixed list of names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+def open_pixels(path: str) -> NDArray[np.uint8]:
+    """Return the RGB pixels of a stored image, shape (height, width, 3)."""
+    import numpy as np
+    from PIL import Image
+
+    with Image.open(path) as picture:
+        return np.asarray(picture.convert("RGB"))
+
+
+@cache
+def _reader() -> Any:
+    from models.ocr import OcrReader
+
+    return OcrReader()
+
+
+def read_text(path: str) -> list[dict[str, Any]]:
+    """Read the lines of text of an image."""
+    return [line.model_dump() for line in _reader().read_lines(open_pixels(path))]
+
+
+def read_chart(path: str, lines: list[dict[str, Any]]) -> dict[str, Any]:
+    """Read the table behind a chart, given its lines of text."""
+    from core.contracts import OcrLine
+    from models.charts import read_chart as read
+
+    table = read(open_pixels(path), [OcrLine.model_validate(line) for line in lines])
+    return table.model_dump()
+
+
+def describe_pixels(path: str) -> dict[str, Any]:
+    """Measure what the embedded stand-in knows about an image."""
+    from models.pixels import describe
+
+    return describe(open_pixels(path)).model_dump()
+
+
+JOBS: dict[str, Callable[..., Any]] = {
+    "read_text": read_text,
+    "read_chart": read_chart,
+    "describe_pixels": describe_pixels,
+}
