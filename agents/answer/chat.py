@@ -1,0 +1,96 @@
+"""A chat model's answer: it must quote the evidence it was shown, and code checks every quote later."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, Field
+
+from agents.prompts import PROMPTS, fence
+from agents.question import ParsedQuestion
+from core.contracts import Candidate, Citation, DraftClaim, Evidence
+from core.errors import VidenceError
+
+if TYPE_CHECKING:
+    from models.chat import ChatModel
+
+_EVIDENCE_SHOWN = 40
+_ROUTE_SCORE = 0.6
+
+
+class ChatClaim(BaseModel):
+    """A claim as the model writes it."""
+
+    text: str
+    evidence_id: str
+    quote: str
+
+
+class ChatAnswer(BaseModel):
+    """The structured answer that the model has to give."""
+
+    can_answer: bool
+    answer: str = ""
+    short_answer: str = ""
+    claims: list[ChatClaim] = Field(default_factory=list, max_length=12)
+
+
+@dataclass(frozen=True)
+class ChatAnswerReply:
+    """Candidates (none when the model failed or declined) and what the call cost."""
+
+    candidates: list[Candidate] = field(default_factory=list)
+    usage: dict[str, float] = field(default_factory=dict)
+    steps: list[dict[str, Any]] = field(default_factory=list)
+
+
+async def chat_answer(
+    chat: ChatModel, question: ParsedQuestion, evidence: Sequence[Evidence]
+) -> ChatAnswerReply:
+    """Ask the answerer; its failure is recorded as a step and the extracted answers still stand."""
+    shown = sorted(evidence, key=lambda item: -item.score)[:_EVIDENCE_SHOWN]
+    messages = [
+        {"role": "system", "content": PROMPTS["answerer"].text},
+        {
+            "role": "user",
+            "content": f"Question: {question.text}\n\n"
+            + "\n".join(fence(item.id, item.content) for item in shown),
+        },
+    ]
+    try:
+        reply = await chat.complete(messages, schema=ChatAnswer)
+    except VidenceError as error:
+        failed = {
+            "node": "draft",
+            "tool": "answerer",
+            "ms": 0.0,
+            "ok": False,
+            "error_kind": error.kind,
+        }
+        return ChatAnswerReply(usage={"llm_calls": 1}, steps=[failed])
+    usage = {"llm_calls": 1, "tokens_in": reply.tokens_in, "tokens_out": reply.tokens_out}
+    answer = reply.parsed
+    if not isinstance(answer, ChatAnswer) or not answer.can_answer:
+        return ChatAnswerReply(usage=usage)
+    return ChatAnswerReply([_candidate(answer, question, shown)], usage)
+
+
+def _candidate(answer: ChatAnswer, question: ParsedQuestion, evidence: Sequence[Evidence]) -> Candidate:
+    by_id = {item.id: item for item in evidence}
+    claims = []
+    for claim in answer.claims:
+        item = by_id.get(claim.evidence_id)
+        # An invented id yields a claim without a citation, which the check then drops.
+        citations = (Citation.of(item, claim.quote),) if item else ()
+        claims.append(DraftClaim(text=claim.text, citations=citations))
+    return Candidate(
+        id="chat",
+        route="chat",
+        answer=answer.answer,
+        short_answer=answer.short_answer or answer.answer,
+        answer_type=question.answer_type,
+        claims=tuple(claims),
+        score=_ROUTE_SCORE,
+    )

@@ -1,0 +1,84 @@
+"""act: run one sub-question's tool, once; a journalled call is never repeated, whatever crashed."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+from core.contracts import Evidence, SubQuestion, ToolError, ToolResult
+from core.run_store import journal_key
+from graph.services import Services
+from graph.state import REFS_PER_SUBQUESTION, ActInput
+
+SNIPPET_CHARS = 120
+
+
+async def act(state: ActInput, services: Services) -> dict[str, Any]:
+    """Return the sub-question's new status, references to its evidence, and what the call cost."""
+    item = SubQuestion.model_validate(state["subquestion"])
+    run_id = state["run_id"]
+    key = journal_key(item.id, item.tool, item.args)
+    start = time.perf_counter()
+    result = await services.store.journal_get(run_id, key)
+    if result is None:
+        result = await _call(item, state, services)
+        await services.store.journal_put(run_id, key, item.tool, result)
+    ms = round((time.perf_counter() - start) * 1000, 3)
+    vlm = services.registry.get(item.tool).needs if item.tool in services.registry.names() else ()
+    update: dict[str, Any] = {
+        "plan": {item.id: _closed(item, result).model_dump()},
+        "refs": _refs(item.id, result.evidence),
+        "found": {item.id: len(result.evidence)},
+        "usage": {
+            "tool_calls": 1,
+            "vlm_calls": int("vlm" in vlm),
+            "tokens_in": result.tokens_in,
+            "tokens_out": result.tokens_out,
+        },
+        "steps": [
+            {
+                "node": "act",
+                "tool": item.tool,
+                "ms": ms,
+                "ok": result.ok,
+                "error_kind": result.error.kind if result.error else None,
+            }
+        ],
+    }
+    if result.error is not None:
+        update["errors"] = {item.id: {**result.error.model_dump(), "tool": item.tool}}
+    return update
+
+
+async def _call(item: SubQuestion, state: ActInput, services: Services) -> ToolResult:
+    context = services.tool_context(state["run_id"], state["sources"])
+    try:
+        async with asyncio.timeout(state["seconds_left"]):
+            return await services.registry.call(item.tool, item.args, context)
+    except TimeoutError:
+        return ToolResult(
+            error=ToolError(
+                kind="timeout",
+                message=f"{item.tool} was stopped: the question's time is used up",
+                help="Raise VIDENCE_MAX_SECONDS.",
+            )
+        )
+
+
+def _closed(item: SubQuestion, result: ToolResult) -> SubQuestion:
+    failed = not result.ok and not result.evidence
+    return item.model_copy(update={"status": "failed" if failed else "done"})
+
+
+def _refs(subquestion_id: str, evidence: tuple[Evidence, ...]) -> dict[str, dict[str, Any]]:
+    best = sorted(evidence, key=lambda item: -item.score)[:REFS_PER_SUBQUESTION]
+    return {
+        item.id: {
+            "kind": item.kind,
+            "score": round(item.score, 4),
+            "snippet": item.content[:SNIPPET_CHARS],
+            "subquestion": subquestion_id,
+        }
+        for item in best
+    }

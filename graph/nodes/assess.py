@@ -1,0 +1,66 @@
+"""assess: answer what later sub-questions wait for, charge the time of parallel calls, note a budget."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agents.answer import propose
+from agents.answer.base import AnswerTask
+from agents.question import parse_question
+from core.contracts import SubQuestion
+from graph.budget import exhausted
+from graph.gather import evidence_of
+from graph.services import Services
+from graph.state import State
+from graph.view import image_sizes, subquestions, usage_of
+
+
+async def assess(state: State, services: Services) -> dict[str, Any]:
+    """Return intermediate answers and where to go next: `plan` again, or `draft`."""
+    items = subquestions(state)
+    answers = await _intermediate_answers(state, services, items)
+    ms = _overlapping_ms(state)
+    usage = usage_of(state)
+    usage = usage.model_copy(update={"ms": usage.ms + ms})
+    stopped = exhausted(
+        usage, services.settings, steps=len(state.get("steps", [])), rounds=state.get("round", 0)
+    )
+    waiting = any(item.status == "pending" for item in items)
+    failed = any(item.status == "failed" for item in items)
+    nothing = not any(state.get("found", {}).values())
+    update: dict[str, Any] = {
+        "answers": answers,
+        "usage": {"ms": ms},
+        "decision": {"next": "plan" if waiting or failed or nothing else "draft"},
+    }
+    if stopped and (waiting or nothing):
+        # Planning rounds run out on every long question; only what was left undone is worth a mark.
+        update["stopped"] = stopped
+    if stopped:
+        update["decision"] = {"next": "draft"}
+    return update
+
+
+async def _intermediate_answers(state: State, services: Services, items: list[SubQuestion]) -> dict[str, str]:
+    needed = {need for item in items for need in item.depends_on}
+    known = state.get("answers", {})
+    answers: dict[str, str] = {}
+    for item in items:
+        if item.id not in needed or item.id in known or item.status != "done":
+            continue
+        evidence = await evidence_of(services.store, state["run_id"], [item])
+        task = AnswerTask(parse_question(item.question), evidence, item.id, image_sizes(state))
+        best = max(propose(services.extractors, task), key=lambda c: c.score, default=None)
+        if best is not None:
+            answers[item.id] = best.short_answer
+    return answers
+
+
+def _overlapping_ms(state: State) -> float:
+    """Return the wall time of the newest round of parallel calls: the longest of them."""
+    longest = 0.0
+    for record in reversed(state.get("steps", [])):
+        if record["node"] != "act":
+            break
+        longest = max(longest, record["ms"])
+    return longest

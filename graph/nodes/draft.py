@@ -1,0 +1,70 @@
+"""draft: candidate answers from every route, for each need of the plan, then put together."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from agents.answer import propose
+from agents.answer.base import AnswerTask
+from agents.answer.direct import direct_answer
+from agents.compose import compose
+from agents.question import ParsedQuestion, parse_question
+from agents.reselect import reselect
+from core.contracts import Candidate, Evidence
+from graph.gather import evidence_of
+from graph.needs import Need, final_needs
+from graph.services import Services
+from graph.state import State
+from graph.view import image_sizes, subquestions
+
+
+async def draft(state: State, services: Services) -> dict[str, Any]:
+    """Return candidates, best first; none when no route can answer."""
+    question = parse_question(state["question"])
+    needs = final_needs(subquestions(state))
+    if not needs:
+        candidates = await _direct(state, services)
+    elif len(needs) == 1:
+        candidates = await _propose(question, needs[0], state, services)
+    else:
+        candidates = await _assemble(question, needs, state, services)
+    spent: dict[str, Any] = {}
+    chat = services.models.chat("answerer")
+    if chat is not None and needs:
+        from agents.answer.chat import chat_answer
+
+        evidence = await evidence_of(services.store, state["run_id"], subquestions(state))
+        reply = await chat_answer(chat, question, reselect(question, evidence))
+        candidates = [*reply.candidates, *candidates]
+        spent = {"usage": reply.usage, "steps": reply.steps}
+    return {"candidates": [item.model_dump() for item in candidates], "decision": {}, **spent}
+
+
+async def _direct(state: State, services: Services) -> list[Candidate]:
+    evidence, candidates = direct_answer(state["question"])
+    await services.store.put_evidence(state["run_id"], evidence)
+    return candidates
+
+
+async def _propose(question: ParsedQuestion, need: Need, state: State, services: Services) -> list[Candidate]:
+    evidence: list[Evidence] = await evidence_of(
+        services.store, state["run_id"], [*need.support, *need.routes]
+    )
+    task = AnswerTask(question, reselect(question, evidence), need.routes[0].id, image_sizes(state))
+    return await asyncio.to_thread(propose, services.extractors, task)
+
+
+async def _assemble(
+    question: ParsedQuestion, needs: list[Need], state: State, services: Services
+) -> list[Candidate]:
+    parts: list[tuple[str, Candidate]] = []
+    for need in needs:
+        found = await _propose(parse_question(need.question), need, state, services)
+        if found:
+            parts.append((need.question, found[0]))
+    whole = compose(question, parts) if len(parts) == len(needs) else None
+    if whole is not None:
+        return [whole, *(candidate for _, candidate in parts)]
+    # A part is missing: what was found is offered, but not as the whole answer.
+    return [c.model_copy(update={"score": c.score * 0.5}) for _, c in parts]

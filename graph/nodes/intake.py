@@ -1,0 +1,102 @@
+"""intake: check the question, store the images by content hash, pick the profile, start a clean run."""
+
+from __future__ import annotations
+
+import asyncio
+import unicodedata
+import uuid
+from typing import Any
+
+from agents.profiles import PROFILES, pick_profile
+from agents.safety import blocked_reason
+from core.contracts import ToolError
+from core.errors import VidenceError, invalid_input
+from graph.services import Services
+from graph.state import NEW, ImageInput, State
+
+
+async def intake(state: State, services: Services) -> dict[str, Any]:
+    """Return a normalised question with stored images, or the error that ends the run."""
+    fresh: dict[str, Any] = {
+        "run_id": state.get("run_id") or uuid.uuid4().hex,
+        "round": 0,
+        "plan": {NEW: 1},
+        "refs": {NEW: 1},
+        "found": {NEW: 1},
+        "errors": {NEW: 1},
+        "answers": {NEW: 1},
+        "calls": {NEW: 1},
+        "replies": [NEW],
+        "decision": {},
+        "candidates": [],
+        "checked": [],
+        "ranking": [],
+        "retried": False,
+        "stopped": "",
+        "error": None,
+        "outcome": {},
+        "collections": list(state.get("collections") or []),
+        "declared": list(state.get("declared") or []),
+    }
+    try:
+        question = clean_question(state.get("question", ""), services.settings.max_question_chars)
+        if reason := blocked_reason(question):
+            raise VidenceError("blocked", reason, help="Ask about what the image or document shows.")
+        images = await _store_images(list(state.get("images") or []), services)
+        profile = _profile(state.get("profile") or "", question, has_images=bool(images))
+    except VidenceError as error:
+        return {**fresh, "images": [], "error": ToolError.of(error).model_dump()}
+    return {**fresh, "question": question, "images": images, "profile": profile}
+
+
+def clean_question(question: str, max_chars: int) -> str:
+    """Return the question without control characters.
+
+    Raises:
+        VidenceError: `invalid_input` when it is empty or too long.
+    """
+    if len(question) > max_chars:
+        raise invalid_input(
+            f"The question has {len(question):,} characters, over the limit of {max_chars:,}",
+            help="Put long text into a collection (`vidence index add`) and ask about it, "
+            "or raise VIDENCE_MAX_QUESTION_CHARS.",
+        )
+    kept = "".join(char for char in question if char in "\n\t" or unicodedata.category(char)[0] != "C")
+    if not kept.strip():
+        raise invalid_input("The question is empty", help="Say what you want to know.")
+    return kept.strip()
+
+
+async def _store_images(images: list[ImageInput], services: Services) -> list[ImageInput]:
+    limit = services.settings.max_images
+    if len(images) > limit:
+        raise invalid_input(
+            f"{len(images)} images, over the limit of {limit}",
+            help="Ask about fewer images at once, or raise VIDENCE_MAX_IMAGES.",
+        )
+    return [await _store_image(image, services) for image in images]
+
+
+async def _store_image(image: ImageInput, services: Services) -> ImageInput:
+    if not image.get("sha256"):
+        stored = await asyncio.to_thread(services.images.add_path, image.get("path", ""))
+        image = {
+            "sha256": stored.sha256,
+            "source": image.get("source") or stored.source,
+            "width": stored.width,
+            "height": stored.height,
+        }
+    if "kind" in image:
+        return image
+    facts = await services.models.pixels(image["sha256"])
+    return {**image, "kind": facts.kind}
+
+
+def _profile(name: str, question: str, *, has_images: bool) -> str:
+    if not name:
+        return pick_profile(question, has_images=has_images)
+    if name not in PROFILES:
+        raise invalid_input(
+            f"No profile is called `{name}`", help=f"Profiles: {', '.join(sorted(PROFILES))}."
+        )
+    return name

@@ -1,0 +1,30 @@
+"""judge: rank what survived; with nothing left, plan once more or abstain."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agents.checks import CheckedCandidate
+from agents.judge import rank
+from agents.question import parse_question
+from graph.budget import exhausted
+from graph.services import Services
+from graph.state import State
+from graph.view import subquestions, usage_of
+
+
+async def judge(state: State, services: Services) -> dict[str, Any]:
+    """Return the ranking, best first, each with its rationale."""
+    checked = [CheckedCandidate.model_validate(item) for item in state.get("checked", [])]
+    if checked:
+        ranked = rank(checked, parse_question(state["question"]))
+        return {"checked": [], "ranking": [item.model_dump() for item in ranked[:2]], "decision": {}}
+    stopped = state.get("stopped") or exhausted(
+        usage_of(state),
+        services.settings,
+        steps=len(state.get("steps", [])),
+        rounds=state.get("round", 0),
+    )
+    if state.get("retried") or stopped or not subquestions(state):
+        return {"ranking": [], "decision": {}}
+    return {"ranking": [], "retried": True, "decision": {"next": "plan"}}

@@ -1,0 +1,103 @@
+"""plan: ask the planner for the next typed decision, refuse repeats, respect the budget."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from agents.planner import PlanDecision
+from core.contracts import SubQuestion
+from core.run_store import journal_key
+from graph.budget import exhausted
+from graph.services import Services
+from graph.state import State
+from graph.view import plan_view, subquestions, usage_of
+
+_PLACEHOLDER = re.compile(r"\{(q\d+)\}")
+
+
+async def plan(state: State, services: Services) -> dict[str, Any]:
+    """Return new or changed sub-questions and the decision that the router follows."""
+    settings = services.settings
+    rounds = state.get("round", 0)
+    stopped = exhausted(usage_of(state), settings, steps=len(state.get("steps", [])), rounds=rounds)
+    if stopped:
+        return {"decision": {"next": "draft"}, "stopped": stopped}
+    decision = await services.planner.plan(plan_view(state, settings))
+    merged = {item.id: item for item in [*subquestions(state), *decision.subquestions]}
+    ready, calls, skipped = _ready(merged, state)
+    changed = {item.id: item for item in [*decision.subquestions, *ready, *skipped]}
+    next_ = decision.next
+    if next_ == "act" and not ready:
+        # Every proposed call already ran: planning more would only repeat it.
+        next_ = "draft"
+    return {
+        "plan": {id_: item.model_dump() for id_, item in changed.items()},
+        "calls": calls,
+        "round": rounds + 1 if next_ in ("act", "ask") else rounds,
+        "decision": _as_state(decision, next_, [item.id for item in ready]),
+        "steps": _fallback_step(decision),
+        "usage": {
+            "llm_calls": decision.llm_calls,
+            "tokens_in": decision.tokens_in,
+            "tokens_out": decision.tokens_out,
+        },
+    }
+
+
+def _ready(
+    merged: dict[str, SubQuestion], state: State
+) -> tuple[list[SubQuestion], dict[str, str], list[SubQuestion]]:
+    """Split pending sub-questions into those to run now and those that repeat an earlier call."""
+    answers = state.get("answers", {})
+    calls = dict(state.get("calls", {}))
+    finished = {"done", "failed", "skipped"}
+    ready: list[SubQuestion] = []
+    skipped: list[SubQuestion] = []
+    for item in merged.values():
+        waits = any(merged[need].status not in finished for need in item.depends_on if need in merged)
+        if item.status != "pending" or waits or not item.tool:
+            continue
+        filled = _fill(item, answers)
+        key = journal_key("", filled.tool, filled.args)
+        if calls.get(key, filled.id) != filled.id:
+            skipped.append(filled.model_copy(update={"status": "skipped"}))
+            continue
+        calls[key] = filled.id
+        ready.append(filled.model_copy(update={"status": "running"}))
+    return ready, calls, skipped
+
+
+def _fill(item: SubQuestion, answers: dict[str, str]) -> SubQuestion:
+    """Put the answers found so far where a question or an argument says `{q1}`."""
+
+    def fill(value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        return _PLACEHOLDER.sub(lambda match: answers.get(match[1], ""), value).strip()
+
+    args = {name: fill(value) for name, value in item.args.items()}
+    return item.model_copy(update={"question": fill(item.question), "args": args})
+
+
+def _as_state(decision: PlanDecision, next_: str, ready: list[str]) -> dict[str, Any]:
+    return {
+        "next": next_,
+        "ready": ready,
+        "ask": decision.ask.model_dump() if decision.ask else None,
+        "abstain_reason": decision.abstain_reason,
+    }
+
+
+def _fallback_step(decision: PlanDecision) -> list[dict[str, Any]]:
+    if not decision.fallback:
+        return []
+    return [
+        {
+            "node": "plan",
+            "tool": f"rules instead of the chat planner: {decision.fallback}",
+            "ms": 0.0,
+            "ok": False,
+            "error_kind": "unavailable",
+        }
+    ]

@@ -1,0 +1,83 @@
+"""What the nodes work with: built once by `build_graph`, never at import, never kept in state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from agents.answer.base import Extractor
+from agents.planner import Planner
+from core.images import ImageStore
+from core.run_store import RunStore, SqliteRunStore
+from core.settings import Settings
+from knowledge.collections import Collections
+from models.hub import ModelHub
+from tools.base import ToolContext
+from tools.registry import ToolRegistry, default_registry
+
+
+@dataclass(frozen=True)
+class Services:
+    """Stores, models, tools, planner and extractors of one process."""
+
+    settings: Settings
+    images: ImageStore
+    models: ModelHub
+    collections: Collections
+    store: RunStore
+    registry: ToolRegistry
+    planner: Planner
+    extractors: Sequence[Extractor]
+
+    def tool_context(self, run_id: str, sources: dict[str, str]) -> ToolContext:
+        """Return what a tool may use during one run."""
+        return replace(self._base_context, run_id=run_id, sources=sources)
+
+    def close(self) -> None:
+        """End worker processes and close files."""
+        self.models.close()
+        if isinstance(self.store, SqliteRunStore):
+            self.store.close()
+
+    @cached_property
+    def _base_context(self) -> ToolContext:
+        return ToolContext(self.settings, self.images, self.models, self.collections)
+
+
+def open_services(
+    settings: Settings,
+    *,
+    store: RunStore | None = None,
+    planner: Planner | None = None,
+    registry: ToolRegistry | None = None,
+) -> Services:
+    """Build the services that the settings describe; nothing is opened before it is used."""
+    from agents.answer import default_extractors
+
+    images = ImageStore(
+        settings.root / "images",
+        max_bytes=settings.max_image_bytes,
+        max_pixels=settings.max_image_pixels,
+    )
+    models = ModelHub(settings, images)
+    return Services(
+        settings=settings,
+        images=images,
+        models=models,
+        collections=Collections(settings.root / "collections", models.embedder),
+        store=store or SqliteRunStore(settings.root / "runs.db"),
+        registry=registry or default_registry(),
+        planner=planner or _planner(settings, models),
+        extractors=default_extractors(),
+    )
+
+
+def _planner(settings: Settings, models: ModelHub) -> Planner:
+    from agents.planner_chat import ChatPlanner
+    from agents.planner_rules import RulesPlanner
+
+    embedder: Callable[[], object] | None = models.embedder if settings.router == "embedding" else None
+    rules = RulesPlanner(embedder)  # type: ignore[arg-type]
+    chat = models.chat("planner")
+    return rules if chat is None else ChatPlanner(chat, rules)

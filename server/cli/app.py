@@ -1,0 +1,48 @@
+"""The commands of `vidence`, put together."""
+
+from __future__ import annotations
+
+from importlib.metadata import version as package_version
+from typing import Annotated
+
+import typer
+
+from server.cli.ask import ask
+from server.cli.doctor import doctor
+from server.cli.image import chart, look, read
+from server.cli.index import app as index_app
+from server.cli.pubmed import app as pubmed_app
+from server.cli.search import search
+from server.cli.tools import app as tools_app
+
+app = typer.Typer(
+    name="vidence",
+    help="Ask about images and documents; every answer comes with evidence that can be checked.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(ask)
+app.command()(read)
+app.command()(chart)
+app.command()(look)
+app.command()(search)
+app.add_typer(index_app, name="index", help="Build and look after collections.")
+app.add_typer(pubmed_app, name="pubmed", help="Search PubMed and fetch records.")
+app.add_typer(tools_app, name="tools", help="List the agent's tools, or find one for a question.")
+app.command()(doctor)
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        typer.echo(f"vidence {package_version('vidence')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print it.")
+    ] = False,
+) -> None:
+    """Ask about images and documents; every answer comes with evidence that can be checked."""
