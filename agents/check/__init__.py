@@ -1,0 +1,1 @@
+"""The checks behind `agents.checks`, one idea a file. All are pure and need no model."""

@@ -1,0 +1,99 @@
+# ruff: noqa: E501 - tables of words and patterns, one group to a line
+"""Does a quote occur in its evidence? And what stands around it?
+
+A quote compares as people read it (`core.text.squash`), but it has to be whole: `3.00` is not a quote of
+`73.00`, and `effusion` alone may not hide the `no` in front of it, so callers get the whole sentence back.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from core.text import sentences, squash
+
+_COMMAND = re.compile(
+    r"\b(?:ignore|disregard|forget|override)\b.{0,40}\b(?:instruction|prompt|rule|direction|context|above|previous)"
+    r"|\b(?:system prompt|developer message|jailbreak)\b"
+    r"|\byou (?:must|should|will|have to|are to|need to) (?:now )?(?:answer|say|reply|respond|output|call|claim)\b"
+    r"|\b(?:answer|respond|reply) (?:only )?with\b.{0,60}\b(?:regardless|instead|no matter)\b"
+    r"|\bas an ai\b|\bassistant\s*:",
+    re.I | re.S,
+)
+
+
+def plain(text: str) -> str:
+    """Squash a text without letting `10²` become `102` or `1½` become `11⁄2`."""
+    return squash("".join(_mark_raised(char) for char in text))
+
+
+def _mark_raised(char: str) -> str:
+    kind = unicodedata.decomposition(char).split(" ", 1)[0]
+    return f"^{char}" if kind in ("<super>", "<sub>", "<fraction>") else char
+
+
+def occurs(quote: str, content: str) -> bool:
+    """Return whether a quote stands in a content, whole: no part of a word or of a number."""
+    needle, hay = plain(quote), plain(content)
+    if not any(char.isalnum() for char in needle):
+        return False
+    if needle == hay:
+        return True
+    if len(needle) == 1 and not needle.isdigit():
+        return False  # one letter stands in every text and supports nothing
+    start = hay.find(needle)
+    while start >= 0:
+        if _whole(hay, start, start + len(needle)):
+            return True
+        start = hay.find(needle, start + 1)
+    return False
+
+
+def _whole(text: str, start: int, end: int) -> bool:
+    before, after = text[:start], text[end:]
+    first, last = text[start], text[end - 1]
+    if first.isalnum() and before[-1:].isalnum():
+        return False
+    if last.isalnum() and after[:1].isalnum():
+        return False
+    if first.isdigit() and re.search(r"\d[.,:/]$|(?:^|\s)[-−]$|[.^]$", before):
+        return False
+    return not (last.isdigit() and re.match(r"[.,:/]\d|\^", after))
+
+
+def surroundings(quote: str, content: str) -> str:
+    """Return the sentences of a content that a quote touches, joined; the quote itself if none is found.
+
+    Tables and Markdown count a line as a sentence, so that a cell does not borrow its neighbours' words.
+    """
+    needle = plain(quote)
+    touched = [piece for piece in split_text(content) if _touches(needle, plain(piece))]
+    return "\n".join(touched) if touched else quote
+
+
+def _touches(needle: str, piece: str) -> bool:
+    return bool(piece) and (occurs(needle, piece) or occurs(piece, needle))
+
+
+def split_text(text: str) -> list[str]:
+    """Split a text into sentences; each row of a table or list is one of its own."""
+    pieces: list[str] = []
+    block: list[str] = []
+    for line in [*text.splitlines(), ""]:
+        stripped = line.strip()
+        alone = not stripped or stripped[0] in "|#>" or re.match(r"(?:[-*+•]|\d{1,3}[.)])\s", stripped)
+        if alone:
+            pieces += sentences(" ".join(block))
+            block = []
+            if stripped and (stripped[0] in "|#" or not re.match(r"[-*+•\d>]", stripped)):
+                pieces.append(stripped)
+            elif stripped:
+                block = [stripped]
+        else:
+            block.append(stripped)
+    return [piece for piece in pieces if piece]
+
+
+def is_command(text: str) -> bool:
+    """Return whether a text addresses the reader's software instead of stating something."""
+    return _COMMAND.search(text) is not None

@@ -1,0 +1,150 @@
+"""Every claim is checked in code against the evidence that it cites, or it goes.
+
+The checks lean to refusal: a true claim refused costs an abstention, a false one that passes costs trust.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from agents.check.derived import derived_faults
+from agents.check.overlap import MIN_COVERAGE, best_window, coverage, key_words, names_missing
+from agents.check.polarity import polarity_faults
+from agents.check.quantities import figure_faults
+from agents.check.quotes import is_command, occurs, split_text, surroundings
+from core.contracts import Candidate, Citation, Claim, DraftClaim, Evidence, EvidenceKind, Support
+
+_SEEN: frozenset[EvidenceKind] = frozenset({"vlm", "region"})
+_OCR: frozenset[EvidenceKind] = frozenset({"ocr", "chart"})
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A claim with its level of support, and every reason against it."""
+
+    claim: Claim
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class CheckedCandidate:
+    """A candidate with its checked claims; it survives when its short answer still has support."""
+
+    candidate: Candidate
+    claims: tuple[Checked, ...]
+    survives: bool
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def support(self) -> Support:
+        """The weakest level among the claims that survived."""
+        levels = {checked.claim.supported for checked in self.claims} - {"unsupported"}
+        if not self.survives or not levels:
+            return "unsupported"
+        return "observed" if "observed" in levels else "verified"
+
+
+def check_claim(claim: DraftClaim, evidence: Mapping[str, Evidence]) -> Checked:
+    """Check one claim against this run's evidence.
+
+    Args:
+        claim: The claim with the quotes that it rests on.
+        evidence: This run's evidence by id.
+
+    Returns:
+        The claim as `verified`, `observed` (only a vision model's word supports it) or `unsupported`.
+    """
+    ids = tuple(dict.fromkeys(citation.evidence_id for citation in claim.citations))
+    faults = _citation_faults(claim.citations, evidence)
+    if not claim.text.strip():
+        faults.append("the claim is empty")
+    if faults:
+        return Checked(Claim(text=claim.text, evidence_ids=ids, supported="unsupported"), tuple(faults))
+    read = [citation for citation in claim.citations if evidence[citation.evidence_id].kind not in _SEEN]
+    if read and not (faults := _text_faults(claim, read, evidence)):
+        return Checked(Claim(text=claim.text, evidence_ids=ids, supported="verified"))
+    if len(read) < len(claim.citations) and not (faults := _text_faults(claim, claim.citations, evidence)):
+        return Checked(Claim(text=claim.text, evidence_ids=ids, supported="observed"))
+    return Checked(Claim(text=claim.text, evidence_ids=ids, supported="unsupported"), tuple(faults))
+
+
+def check_candidate(candidate: Candidate, evidence: Mapping[str, Evidence]) -> CheckedCandidate:
+    """Check a candidate's claims, and that its short answer rests on those that survive."""
+    claims = tuple(check_claim(claim, evidence) for claim in candidate.claims)
+    alive = [
+        draft
+        for draft, checked in zip(candidate.claims, claims, strict=True)
+        if checked.claim.supported != "unsupported"
+    ]
+    if not alive:
+        return CheckedCandidate(candidate, claims, survives=False, reasons=("no claim survived",))
+    faults = _answer_faults(candidate, alive)
+    return CheckedCandidate(candidate, claims, survives=not faults, reasons=tuple(faults))
+
+
+def _citation_faults(citations: Sequence[Citation], evidence: Mapping[str, Evidence]) -> list[str]:
+    if not citations:
+        return ["it cites nothing"]
+    faults = []
+    for citation in citations:
+        item = evidence.get(citation.evidence_id)
+        if item is None:
+            faults.append(f"evidence {citation.evidence_id} is not of this run")
+        elif citation.kind != item.kind or citation.source != item.source or citation.locator != item.locator:
+            faults.append(f"the citation misdescribes evidence {citation.evidence_id}")
+        elif not occurs(citation.quote, item.content):
+            faults.append(f"the quote does not occur in evidence {citation.evidence_id}")
+        elif item.trust != "trusted" and is_command(surroundings(citation.quote, item.content)):
+            faults.append("the quote is an instruction, not a statement")
+    return faults
+
+
+def _text_faults(
+    claim: DraftClaim, citations: Sequence[Citation], evidence: Mapping[str, Evidence]
+) -> list[str]:
+    """Return why a claim does not follow from its quotes, each read in the sentence around it."""
+    if claim.derived:
+        quotes = [citation.quote for citation in citations]
+        flat = "\n".join(quotes)
+        return (
+            figure_faults(claim.text, flat, skip_numbers=True)
+            + derived_faults(claim.text, quotes)
+            + [f"`{name}` is not quoted" for name in names_missing(claim.text, flat)]
+        )
+    faults: list[str] = []
+    for sentence in split_text(claim.text) or [claim.text]:
+        faults += _sentence_faults(sentence, citations, evidence)
+    return faults
+
+
+def _sentence_faults(
+    sentence: str, citations: Sequence[Citation], evidence: Mapping[str, Evidence]
+) -> list[str]:
+    windows = [best_window(sentence, citation.quote) for citation in citations]
+    quotes = "\n".join(windows)
+    context = "\n".join(
+        surroundings(window, evidence[citation.evidence_id].content)
+        for window, citation in zip(windows, citations, strict=True)
+    )
+    faults = figure_faults(sentence, quotes) + polarity_faults(sentence, context)
+    faults += [f"`{name}` is not quoted" for name in names_missing(sentence, quotes)]
+    joined = any(citation.kind in _OCR for citation in citations)
+    share = coverage(sentence, quotes, joined=joined)
+    if share < MIN_COVERAGE:
+        faults.append(f"only {share:.0%} of its key words are quoted")
+    return faults
+
+
+def _answer_faults(candidate: Candidate, alive: Sequence[DraftClaim]) -> list[str]:
+    """Return what the short answer says that no surviving claim or its quotes say."""
+    answer = candidate.short_answer
+    if not answer.strip():
+        return ["the short answer is empty"]
+    if candidate.answer_type in ("yes_no", "choice"):
+        return []  # a letter or a yes stands for a claim and is in no quote
+    backing = "\n".join(text for draft in alive for text in (draft.text, *(c.quote for c in draft.citations)))
+    faults = figure_faults(answer, backing)
+    if key_words(answer) and coverage(answer, backing, joined=True) < MIN_COVERAGE:
+        faults.append("the short answer says more than its claims")
+    return faults
