@@ -6,40 +6,41 @@ The checks lean to refusal: a true claim refused costs an abstention, a false on
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from agents.check.derived import derived_faults
 from agents.check.overlap import MIN_COVERAGE, best_window, coverage, key_words, names_missing
 from agents.check.polarity import polarity_faults
 from agents.check.quantities import figure_faults
 from agents.check.quotes import is_command, occurs, split_text, surroundings
-from core.contracts import Candidate, Citation, Claim, DraftClaim, Evidence, EvidenceKind, Support
+from core.contracts import Candidate, Citation, Claim, Contract, DraftClaim, Evidence, EvidenceKind, Support
 
 _SEEN: frozenset[EvidenceKind] = frozenset({"vlm", "region"})
 _OCR: frozenset[EvidenceKind] = frozenset({"ocr", "chart"})
 
 
-@dataclass(frozen=True)
-class Checked:
+class Checked(Contract):
     """A claim with its level of support, and every reason against it."""
 
     claim: Claim
     reasons: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class CheckedCandidate:
-    """A candidate with its checked claims; it survives when its short answer still has support."""
+class CheckedCandidate(Contract):
+    """A candidate with its claims after the check, in their order.
+
+    It survives when at least one claim stands and its short answer rests on those that do.
+    """
 
     candidate: Candidate
-    claims: tuple[Checked, ...]
+    claims: tuple[Claim, ...]
     survives: bool
     reasons: tuple[str, ...] = ()
+    """Every reason against the candidate and its claims, for the run's report."""
 
     @property
     def support(self) -> Support:
-        """The weakest level among the claims that survived."""
-        levels = {checked.claim.supported for checked in self.claims} - {"unsupported"}
+        """The weakest level among the claims that stand."""
+        levels = {claim.supported for claim in self.claims} - {"unsupported"}
         if not self.survives or not levels:
             return "unsupported"
         return "observed" if "observed" in levels else "verified"
@@ -56,31 +57,38 @@ def check_claim(claim: DraftClaim, evidence: Mapping[str, Evidence]) -> Checked:
         The claim as `verified`, `observed` (only a vision model's word supports it) or `unsupported`.
     """
     ids = tuple(dict.fromkeys(citation.evidence_id for citation in claim.citations))
+
+    def result(level: Support, faults: Sequence[str] = ()) -> Checked:
+        return Checked(claim=Claim(text=claim.text, evidence_ids=ids, supported=level), reasons=tuple(faults))
+
     faults = _citation_faults(claim.citations, evidence)
     if not claim.text.strip():
         faults.append("the claim is empty")
     if faults:
-        return Checked(Claim(text=claim.text, evidence_ids=ids, supported="unsupported"), tuple(faults))
+        return result("unsupported", faults)
     read = [citation for citation in claim.citations if evidence[citation.evidence_id].kind not in _SEEN]
     if read and not (faults := _text_faults(claim, read, evidence)):
-        return Checked(Claim(text=claim.text, evidence_ids=ids, supported="verified"))
+        return result("verified")
     if len(read) < len(claim.citations) and not (faults := _text_faults(claim, claim.citations, evidence)):
-        return Checked(Claim(text=claim.text, evidence_ids=ids, supported="observed"))
-    return Checked(Claim(text=claim.text, evidence_ids=ids, supported="unsupported"), tuple(faults))
+        return result("observed")
+    return result("unsupported", faults)
 
 
 def check_candidate(candidate: Candidate, evidence: Mapping[str, Evidence]) -> CheckedCandidate:
     """Check a candidate's claims, and that its short answer rests on those that survive."""
-    claims = tuple(check_claim(claim, evidence) for claim in candidate.claims)
+    checked = [check_claim(claim, evidence) for claim in candidate.claims]
     alive = [
         draft
-        for draft, checked in zip(candidate.claims, claims, strict=True)
-        if checked.claim.supported != "unsupported"
+        for draft, result in zip(candidate.claims, checked, strict=True)
+        if result.claim.supported != "unsupported"
     ]
-    if not alive:
-        return CheckedCandidate(candidate, claims, survives=False, reasons=("no claim survived",))
-    faults = _answer_faults(candidate, alive)
-    return CheckedCandidate(candidate, claims, survives=not faults, reasons=tuple(faults))
+    faults = _answer_faults(candidate, alive) if alive else ["no claim stands"]
+    return CheckedCandidate(
+        candidate=candidate,
+        claims=tuple(result.claim for result in checked),
+        survives=not faults,
+        reasons=(*faults, *(reason for result in checked for reason in result.reasons)),
+    )
 
 
 def _citation_faults(citations: Sequence[Citation], evidence: Mapping[str, Evidence]) -> list[str]:

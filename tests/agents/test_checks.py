@@ -211,5 +211,5 @@ def test_a_candidate_survives_on_the_claims_that_stand():
     bad = DraftClaim(text="The tax is 9.00.", citations=(Citation.of(item),))
     checked = check_candidate(candidate("73.00", [good, bad], "money"), {item.id: item})
     assert checked.survives
-    assert [claim.claim.supported for claim in checked.claims] == ["verified", "unsupported"]
+    assert [claim.supported for claim in checked.claims] == ["verified", "unsupported"]
     assert not check_candidate(candidate("9.00", [bad], "money"), {item.id: item}).survives

@@ -1,0 +1,82 @@
+"""Who comes first, and why."""
+
+from __future__ import annotations
+
+import pytest
+
+from agents.checks import CheckedCandidate
+from agents.judge import RankedCandidate, confidence, rank, same_answer
+from agents.question import parse_question
+from core.contracts import Candidate, Claim
+
+
+def checked(short, score, *, route="extraction", supported="verified", ids=("e1",), survives=True):
+    candidate = Candidate(
+        id=f"{route}-{short}", route=route, answer=short, short_answer=short, claims=(), score=score
+    )
+    claim = Claim(text=short, evidence_ids=ids, supported=supported)
+    return CheckedCandidate(candidate=candidate, claims=(claim,), survives=survives)
+
+
+TOTAL = parse_question("What is the total amount on this receipt?")
+
+
+def order(*candidates, question=TOTAL):
+    return [item.checked.candidate.short_answer for item in rank(candidates, question)]
+
+
+def test_a_verified_answer_comes_before_a_surer_observed_one():
+    assert order(checked("70.00", 0.99, supported="observed", route="vlm"), checked("73.00", 0.5)) == [
+        "73.00",
+        "70.00",
+    ]
+
+
+def test_what_did_not_survive_is_not_ranked():
+    assert order(checked("73.00", 0.9, survives=False)) == []
+    assert rank([], TOTAL) == []
+
+
+def test_agreement_of_another_route_raises_an_answer():
+    lone = checked("70.00", 0.62, ids=("e1",))
+    backed = checked("73.00", 0.6, ids=("e2",))
+    backer = checked("RM 73", 0.3, route="vlm", ids=("e3",))
+    assert order(lone, backed, backer)[0] == "73.00"
+
+
+def test_the_same_route_on_the_same_evidence_is_no_agreement():
+    one, two = checked("73.00", 0.6), checked("73.00", 0.6)
+    assert rank([one, two], TOTAL)[0].score == rank([one], TOTAL)[0].score
+
+
+def test_an_answer_of_the_asked_type_comes_first():
+    assert order(checked("THANK YOU", 0.6), checked("73.00", 0.55)) == ["73.00", "THANK YOU"]
+
+
+def test_the_rationale_is_recorded_and_the_ranking_survives_serialisation():
+    item = rank([checked("73.00", 0.6)], TOTAL)[0]
+    assert "extraction" in item.rationale
+    assert "verified" in item.rationale
+    assert RankedCandidate.model_validate(item.model_dump()) == item
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "same"),
+    [
+        ("73.00", "RM 73", True),
+        ("20/12/2017", "2017-12-20", True),
+        ("2018", "2019", False),
+        ("Paris", "paris", True),
+        ("Paris", "Lyon", False),
+        ("", "x", False),
+    ],
+)
+def test_short_answers_compare_by_meaning(left, right, same):
+    assert same_answer(left, right) is same
+
+
+def test_confidence_is_monotone_and_bounded():
+    values = [confidence(step / 50) for step in range(-5, 60)]
+    assert values == sorted(values)
+    assert min(values) >= 0.0
+    assert max(values) < 1.0
