@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
+from itertools import chain
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -314,8 +315,8 @@ def drop_none(values: dict[str, Any]) -> dict[str, Any]:
 
 def merge_by_id(old: Iterable[Evidence], new: Iterable[Evidence]) -> list[Evidence]:
     """Merge two lists of evidence; the same id keeps its place and its higher score."""
-    merged = {item.id: item for item in old}
-    for item in new:
+    merged: dict[str, Evidence] = {}
+    for item in chain(old, new):
         known = merged.get(item.id)
         if known is None or item.score > known.score:
             merged[item.id] = item

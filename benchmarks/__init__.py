@@ -1,0 +1,1 @@
+"""Benchmarks: figures with their baselines. Nothing here is a timed test."""
