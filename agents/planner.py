@@ -7,7 +7,8 @@ from typing import ClassVar, Literal, Protocol
 
 from agents.profiles import Profile
 from agents.question import ParsedQuestion
-from core.contracts import ErrorKind, EvidenceKind, InputRequired, SubQuestion
+from core.contracts import EvidenceKind, InputRequired, SubQuestion
+from core.errors import ErrorKind
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,8 @@ class PlanView:
     profile: Profile
     images: tuple[str, ...] = ()
     """Content hashes, in the order given."""
+    image_kinds: dict[str, str] = field(default_factory=dict)
+    """By image hash: document, chart, photo, scan or unknown, as measured from the pixels."""
     collections: tuple[str, ...] = ()
     subquestions: tuple[SubQuestion, ...] = ()
     findings: dict[str, tuple[Finding, ...]] = field(default_factory=dict)
