@@ -8,6 +8,7 @@ from functools import cached_property
 
 from agents.answer.base import Extractor
 from agents.planner import Planner
+from agents.prompts import PROMPTS
 from core.images import ImageStore
 from core.run_store import RunStore, SqliteRunStore
 from core.settings import Settings
@@ -60,7 +61,7 @@ def open_services(
         max_bytes=settings.max_image_bytes,
         max_pixels=settings.max_image_pixels,
     )
-    models = ModelHub(settings, images)
+    models = ModelHub(settings, images, look_prompt=PROMPTS["vlm.look"].text)
     return Services(
         settings=settings,
         images=images,

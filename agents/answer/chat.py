@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, Field
 
+from agents.profiles import Profile
 from agents.prompts import PROMPTS, fence
 from agents.question import ParsedQuestion
 from core.contracts import Candidate, Citation, DraftClaim, Evidence
@@ -47,16 +48,17 @@ class ChatAnswerReply:
 
 
 async def chat_answer(
-    chat: ChatModel, question: ParsedQuestion, evidence: Sequence[Evidence]
+    chat: ChatModel, question: ParsedQuestion, evidence: Sequence[Evidence], profile: Profile
 ) -> ChatAnswerReply:
     """Ask the answerer; its failure is recorded as a step and the extracted answers still stand."""
     shown = sorted(evidence, key=lambda item: -item.score)[:_EVIDENCE_SHOWN]
+    system = f"{PROMPTS[profile.prompts['answer']].text}\n{PROMPTS['answer.structured'].text}"
     messages = [
-        {"role": "system", "content": PROMPTS["answerer"].text},
+        {"role": "system", "content": system},
         {
             "role": "user",
             "content": f"Question: {question.text}\n\n"
-            + "\n".join(fence(item.id, item.content) for item in shown),
+            + "\n".join(f"[{item.id}]\n{fence(item.content)}" for item in shown),
         },
     ]
     try:

@@ -16,7 +16,7 @@ from graph.gather import evidence_of
 from graph.needs import Need, final_needs
 from graph.services import Services
 from graph.state import State
-from graph.view import image_sizes, subquestions
+from graph.view import image_sizes, profile_of, subquestions
 
 
 async def draft(state: State, services: Services) -> dict[str, Any]:
@@ -35,7 +35,7 @@ async def draft(state: State, services: Services) -> dict[str, Any]:
         from agents.answer.chat import chat_answer
 
         evidence = await evidence_of(services.store, state["run_id"], subquestions(state))
-        reply = await chat_answer(chat, question, reselect(question, evidence))
+        reply = await chat_answer(chat, question, reselect(question, evidence), profile_of(state))
         candidates = [*reply.candidates, *candidates]
         spent = {"usage": reply.usage, "steps": reply.steps}
     return {"candidates": [item.model_dump() for item in candidates], "decision": {}, **spent}

@@ -63,8 +63,8 @@ async def build_result(state: State, services: Services) -> RunResult:
         "models": services.models.refs(),
         "prompts": prompt_versions(),
     }
-    if profile.name == "inspection":
-        common["inspection"] = inspect(evidence, state.get("declared", []))
+    if profile.risk is not None:
+        common["inspection"] = inspect(evidence, state.get("declared", []), profile.risk)
     if best is None:
         reason = _abstain_reason(state, uncertain=bool(ranking))
         top = ranking[0].confidence if ranking else 0.0
