@@ -89,8 +89,8 @@ PROFILES: dict[str, Profile] = {
             (
                 ("critical", ("gun", "pistol", "firearm", "rifle", "revolver", "weapon", "explosive",
                               "bomb", "grenade", "detonator", "ammunition")),
-                ("high", ("knife", "knive", "blade", "razor", "dagger", "sword", "machete", "shuriken", "narcotic",
-                          "taser")),
+                ("high", ("knife", "knive", "blade", "razor", "dagger", "sword", "machete", "shuriken",
+                          "narcotic", "taser")),
                 ("medium", ("scissor", "hammer", "wrench", "plier", "lighter", "battery", "liquid",
                             "crack", "corrosion", "leak", "fracture", "screwdriver")),
             )
