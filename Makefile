@@ -29,7 +29,7 @@ setup-ml: setup ## Add torch and transformers (CPU or CUDA by VIDENCE_TORCH_SPEC
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[ml]'
 
 demo: setup ## Ask three real questions and write an HTML report of each run
-	$(BIN)/python -m benchmarks.demo
+	$(BIN)/python -m server.demo
 
 test: setup ## Run the tests (no server, root, browser or network)
 	$(BIN)/python -m pytest -m 'not server and not browser'

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from agents.answer.base import Extractor
 from agents.planner import Planner
@@ -12,10 +13,12 @@ from agents.prompts import PROMPTS
 from core.images import ImageStore
 from core.run_store import RunStore, SqliteRunStore
 from core.settings import Settings
-from knowledge.collections import Collections
 from models.hub import ModelHub
 from tools.base import ToolContext
 from tools.registry import ToolRegistry, default_registry
+
+if TYPE_CHECKING:
+    from knowledge.collections import Collections
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,7 @@ def open_services(
 ) -> Services:
     """Build the services that the settings describe; nothing is opened before it is used."""
     from agents.answer import default_extractors
+    from knowledge.collections import Collections
 
     images = ImageStore(
         settings.root / "images",

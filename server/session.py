@@ -102,7 +102,7 @@ async def _drive(
             elif not snapshot.next:
                 return _finished(services, snapshot, thread_id)
         else:
-            payload = _input(request, thread_id)
+            payload = requests.get(thread_id)
         async for update in graph.astream(payload, config, stream_mode="updates", durability="sync"):
             for node, values in update.items():
                 if node != "__interrupt__" and isinstance(values, dict):

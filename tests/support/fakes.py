@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from agents.answer.base import AnswerTask
 from agents.planner import PlanDecision, PlanView
@@ -13,7 +13,6 @@ from core.images import ImageStore
 from core.run_store import MemoryRunStore, RunStore
 from core.settings import Settings
 from graph.services import Services
-from knowledge.collections import Collections
 from models.hub import ModelHub
 from models.worker import InlineRunner
 from tools.base import ToolArgs, ToolContext, make_evidence
@@ -112,7 +111,7 @@ def fake_services(
         settings=config,
         images=images,
         models=models,
-        collections=Collections(home / "collections", models.embedder),
+        collections=cast("Any", None),
         store=store or MemoryRunStore(),
         registry=ToolRegistry([tool or FakeSearch()]),
         planner=planner,

@@ -1,0 +1,47 @@
+"""A run that was killed goes on: the same answer, and no journalled call a second time."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def live(folder: Path, doomed: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "tests.support.mortal", str(folder / "home"), "t1", doomed]
+    return subprocess.run(
+        [*command, str(folder / "calls")], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+
+def answer(process: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    assert process.returncode == 0, process.stderr
+    result: dict[str, Any] = json.loads(process.stdout)
+    return {key: result[key] for key in ("status", "answer", "short_answer", "citations", "claims")}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return answer(live(tmp_path_factory.mktemp("alive"), "-"))
+
+
+@pytest.mark.parametrize("node", ["intake", "plan", "act", "assess", "draft", "verify", "judge", "respond"])
+def test_a_run_killed_in_any_node_resumes_to_the_same_answer(
+    tmp_path: Path, undisturbed: dict[str, Any], node: str
+) -> None:
+    (tmp_path / "home").mkdir()
+    killed = live(tmp_path, node)
+    assert killed.returncode == -signal.SIGKILL
+    resumed = answer(live(tmp_path, "-"))
+    strip = ("retrieved_at",)
+    assert {k: v for k, v in resumed.items() if k not in strip} == undisturbed
+    calls = Counter((tmp_path / "calls").read_text().split("\n")[:-1])
+    assert set(calls.values()) == {1}, calls
