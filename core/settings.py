@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -28,10 +28,10 @@ def _check_role(value: str) -> str:
 ModelRole = Annotated[str, AfterValidator(_check_role)]
 
 
-class Settings(BaseSettings):
-    """Every setting, with its default. Nothing deeper than the edge reads the environment."""
+class Settings(BaseModel):
+    """Every setting, with its default. Building one reads nothing; `load_settings` does, at the edge."""
 
-    model_config = SettingsConfigDict(env_prefix="VIDENCE_", extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     home: Path = Field(Path("~/.vidence"), description="Where runs, images and indexes live.")
 
@@ -65,6 +65,17 @@ class Settings(BaseSettings):
     pubmed_api_key: str = ""
     pubmed_email: str = ""
 
+    @property
+    def root(self) -> Path:
+        """The data directory with `~` expanded."""
+        return self.home.expanduser()
+
+
+class _EdgeSettings(Settings, BaseSettings):
+    """Settings read from the environment and from the YAML file that VIDENCE_CONFIG names."""
+
+    model_config = SettingsConfigDict(env_prefix="VIDENCE_", extra="forbid", frozen=True)
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -82,11 +93,6 @@ class Settings(BaseSettings):
             YamlConfigSettingsSource(settings_cls, yaml_file=path),
         )
 
-    @property
-    def root(self) -> Path:
-        """The data directory with `~` expanded."""
-        return self.home.expanduser()
-
 
 def load_settings() -> Settings:
     """Read the settings once.
@@ -95,7 +101,7 @@ def load_settings() -> Settings:
         VidenceError: `invalid_input`, naming the setting that is wrong.
     """
     try:
-        return Settings()
+        return _EdgeSettings()
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0]) if first["loc"] else "settings"

@@ -19,6 +19,8 @@ os.environ.update(
     VIDENCE_PUBMED_BASE_URL="http://127.0.0.1:9",
 )
 
+ROOMS = ["agents", "core", "graph", "knowledge", "models", "server", "tools"]
+
 
 @pytest.fixture(autouse=True)
 def isolated_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -29,10 +31,10 @@ def isolated_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return home
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def no_blocking() -> Iterator[BlockBuster]:
-    """Fail the test when async code of ours blocks the event loop."""
-    with blockbuster_ctx(scanned_modules=["graph", "tools", "models", "agents"]) as found:
+    """Fail any async test in which code of ours blocks the event loop."""
+    with blockbuster_ctx(scanned_modules=ROOMS) as found:
         yield found
 
 

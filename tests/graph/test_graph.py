@@ -185,7 +185,7 @@ async def test_a_second_question_on_a_thread_starts_clean(tmp_path: Path) -> Non
     assert state["usage"].get("tool_calls", 0) == 0
 
 
-async def test_the_nodes_do_not_block_the_event_loop(tmp_path: Path, no_blocking: Any) -> None:
+async def test_the_nodes_do_not_block_the_event_loop(tmp_path: Path) -> None:
     planner = ScriptedPlanner(PlanDecision(next="act", subquestions=(search("q1", "x"),)), DRAFT)
     store = SqliteRunStore(tmp_path / "runs.db")
     services = fake_services(tmp_path, planner, store=store)
