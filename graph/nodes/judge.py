@@ -6,6 +6,7 @@ from typing import Any
 
 from agents.checks import CheckedCandidate
 from agents.judge import rank
+from agents.judge_chat import JudgedRanking, rerank
 from agents.question import parse_question
 from graph.budget import exhausted
 from graph.services import Services
@@ -17,8 +18,18 @@ async def judge(state: State, services: Services) -> dict[str, Any]:
     """Return the ranking, best first, each with its rationale."""
     checked = [CheckedCandidate.model_validate(item) for item in state.get("checked", [])]
     if checked:
-        ranked = rank(checked, parse_question(state["question"]))
-        return {"checked": [], "ranking": [item.model_dump() for item in ranked[:2]], "decision": {}}
+        question = parse_question(state["question"])
+        ranking = JudgedRanking(rank(checked, question))
+        chat = services.models.chat("judge")
+        if chat is not None:
+            ranking = await rerank(chat, question, ranking.ranking)
+        return {
+            "checked": [],
+            "ranking": [item.model_dump() for item in ranking.ranking[:2]],
+            "decision": {},
+            "usage": ranking.usage,
+            "steps": ranking.steps,
+        }
     stopped = state.get("stopped") or exhausted(
         usage_of(state),
         services.settings,
