@@ -69,8 +69,8 @@ _ALL = (
     Prompt(
         "answer.structured",
         "Each piece of evidence has an id. Reply with one JSON object of the given schema: can_answer, "
-        "answer, short_answer, and claims. Every claim names the evidence_id it rests on and copies its quote "
-        "character by character; a claim whose quote is not in that evidence is thrown away.",
+        "answer, short_answer, and claims. Every claim names the evidence_id it rests on and copies its "
+        "quote character by character; a claim whose quote is not in that evidence is thrown away.",
     ),
     Prompt(
         "judge.system",

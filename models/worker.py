@@ -55,6 +55,11 @@ class WorkerProcess:
         self._turn = threading.Lock()
         self._current: object | None = None
 
+    @property
+    def pid(self) -> int | None:
+        """The process id of the worker, or None when there is none."""
+        return None if self._process is None else self._process.pid
+
     async def call(self, job: str, **kwargs: Any) -> Any:
         """Run a job in the worker; a cancelled call ends the worker at once."""
         ticket = _Ticket()
