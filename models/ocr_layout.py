@@ -10,8 +10,8 @@ from core.contracts import Box, OcrLine
 from models.ocr_text import tidy
 
 # Words further apart than this share of the text's height belong to different lines (a label and the
-# value in the next column); an ordinary space is 0.2 to 0.5 of the height.
-GAP_SHARE = 0.62
+# value in the next column); an ordinary space is 0.2 to 0.6 of the height.
+GAP_SHARE = 0.85
 # The detector grows its boxes so that no stroke is cut; these shares of the height bring a box back
 # to the ink.
 MARGIN_Y, MARGIN_X = 0.11, 0.08
