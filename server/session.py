@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import sqlite3
 import uuid
@@ -11,6 +12,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock
+from filelock import Timeout as FileLockTimeout
 
 from core.contracts import InputRequired, RunResult
 from core.errors import VidenceError, invalid_input, not_found
@@ -44,20 +48,42 @@ async def ask(settings: Settings, request: AskRequest, listen: Listener) -> RunR
     Raises:
         VidenceError: for invalid input, an unknown thread, or a run that failed.
     """
-    from graph.services import open_services
-
-    requests = RequestLog(settings.root / "requests.db")
+    if (request.resume or request.reply is not None) and not request.thread_id:
+        raise invalid_input("--resume and --reply need --thread ID", "Name the thread.")
     thread_id = request.thread_id or uuid.uuid4().hex[:12]
-    if request.resume or request.reply is not None:
-        if not request.thread_id:
-            raise invalid_input("--resume and --reply need --thread ID", "Name the thread.")
-    else:
-        requests.put(thread_id, _input(request, thread_id))
-    services = open_services(settings)
+    requests = RequestLog(settings.root / "requests.db")
+    lock = await asyncio.to_thread(_thread_lock, settings.root / "locks", thread_id)
     try:
-        return await _drive(settings, services, requests, request, thread_id, listen)
+        if not request.resume and request.reply is None:
+            # Before anything heavy is imported: a kill from here on can be resumed.
+            await asyncio.to_thread(requests.put, thread_id, _input(request, thread_id))
+        from graph.services import open_services
+
+        services = open_services(settings)
+        try:
+            return await _drive(settings, services, requests, request, thread_id, listen)
+        finally:
+            await asyncio.to_thread(services.close)
     finally:
-        services.close()
+        await asyncio.to_thread(lock.release)
+
+
+def _thread_lock(folder: Path, thread_id: str) -> FileLock:
+    """Hold a thread for this process; the lock goes with the process, even when it is killed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(
+        folder / hashlib.sha256(thread_id.encode()).hexdigest()[:32], timeout=0, thread_local=False
+    )
+    try:
+        lock.acquire()
+    except FileLockTimeout:
+        raise VidenceError(
+            "blocked",
+            f"Thread `{thread_id}` is running in another process",
+            help="Wait for it to end, or ask on another thread.",
+            retryable=True,
+        ) from None
+    return lock
 
 
 async def _drive(
@@ -82,7 +108,7 @@ async def _drive(
         if request.resume or request.reply is not None:
             snapshot = await graph.aget_state(config)
             waiting = _waiting(snapshot)
-            asked = requests.get(thread_id)
+            asked = await asyncio.to_thread(requests.get, thread_id)
             if not snapshot.values and asked is None:
                 raise not_found(
                     f"No run to resume on thread `{thread_id}`",
@@ -100,9 +126,9 @@ async def _drive(
             elif waiting is not None:
                 return _input_required(snapshot, waiting, thread_id)
             elif not snapshot.next:
-                return _finished(services, snapshot, thread_id)
+                return await asyncio.to_thread(_finished, services, snapshot, thread_id)
         else:
-            payload = requests.get(thread_id)
+            payload = await asyncio.to_thread(requests.get, thread_id)
         async for update in graph.astream(payload, config, stream_mode="updates", durability="sync"):
             for node, values in update.items():
                 if node != "__interrupt__" and isinstance(values, dict):
@@ -111,7 +137,7 @@ async def _drive(
         waiting = _waiting(snapshot)
         if waiting is not None:
             return _input_required(snapshot, waiting, thread_id)
-        return _finished(services, snapshot, thread_id)
+        return await asyncio.to_thread(_finished, services, snapshot, thread_id)
 
 
 def _input(request: AskRequest, thread_id: str) -> dict[str, Any]:
