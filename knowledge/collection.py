@@ -1,0 +1,259 @@
+"""One collection: a manifest that is the truth, a dense and a sparse leg derived from it, one writer."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from core.errors import VidenceError, not_found, unavailable
+from knowledge import sparse
+from knowledge.dense import DenseLeg
+from knowledge.manifest import Chunk, Manifest, chunk_id
+from knowledge.records import CollectionInfo, Piece, Progress, VerifyReport
+
+if TYPE_CHECKING:
+    from models.embeddings import Embedder
+
+_LOCK_WAIT_S = 5.0
+_SYNC_BATCH = 2000
+
+
+class Collection:
+    """The files of one collection. Reading needs no lock; whatever writes holds `writing()`."""
+
+    def __init__(self, folder: Path, embedder: Callable[[], Embedder]) -> None:
+        self.folder = folder
+        self.name = folder.name
+        self.embedder = embedder
+        self.manifest = Manifest(folder / "manifest.db")
+        self._dense: tuple[str, DenseLeg] | None = None
+        self._sparse: tuple[str, sparse.SparseLeg] | None = None
+
+    def close(self) -> None:
+        """Let go of the files."""
+        if self._dense is not None:
+            self._dense[1].close()
+        self.manifest.close()
+        self._sparse = self._dense = None
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Hold the collection's writer lock.
+
+        Raises:
+            VidenceError: `unavailable` when another process writes to the collection.
+        """
+        try:
+            from filelock import FileLock, Timeout
+        except ImportError as error:
+            raise unavailable(
+                "Writing collections needs filelock", "Run `pip install 'vidence[rag]'`.", retryable=False
+            ) from error
+        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            with FileLock(self.folder / "writer.lock", timeout=_LOCK_WAIT_S):
+                yield
+        except Timeout as error:
+            raise unavailable(
+                f"Another process is writing to the collection `{self.name}`",
+                help="Wait until it has ended, then run this again.",
+            ) from error
+
+    def dense_leg(self) -> DenseLeg:
+        """Return the dense leg in the folder that the manifest names."""
+        name = self.manifest.get("dense_folder")
+        if self._dense is None or self._dense[0] != name:
+            if self._dense is not None:
+                self._dense[1].close()
+            self._dense = (name, DenseLeg(self.folder / "dense" / (name or "none")))
+        return self._dense[1]
+
+    def _new_dense_folder(self) -> None:
+        # chromadb keeps what it opened by path, so that a folder's name is never used twice.
+        self.manifest.put(dense_folder=uuid4().hex[:12])
+
+    def sparse_leg(self) -> sparse.SparseLeg:
+        """Return the newest finished sparse leg; loading is a memory map."""
+        version = self.manifest.get("sparse_version")
+        if self._sparse is None or self._sparse[0] != version:
+            folder = self.folder / "sparse" / version
+            if not version or not folder.is_dir():
+                raise VidenceError(
+                    "unavailable",
+                    f"The collection `{self.name}` has no finished word index",
+                    help=f"Run `vidence index verify {self.name} --repair`.",
+                )
+            self._sparse = (version, sparse.SparseLeg(folder))
+        return self._sparse[1]
+
+    def check_model(self) -> None:
+        """Refuse an embedding model other than the one that the collection was built with.
+
+        Raises:
+            VidenceError: `invalid_input`, saying what to do.
+        """
+        built = self.manifest.get("embedder_hash")
+        current = self.embedder()
+        if built and built != current.hash:
+            raise VidenceError(
+                "invalid_input",
+                f"The collection `{self.name}` was built with the embedding model "
+                f"{self.manifest.get('embedder')} ({built[:8]}), "
+                f"and the settings name {current.name} ({current.hash[:8]})",
+                help="Set VIDENCE_EMBEDDINGS back, search with --mode sparse, or build it again: "
+                f"`vidence index drop {self.name}`, then `vidence index add`.",
+            )
+
+    def claim_model(self) -> None:
+        """Record the embedding model of a new collection, or check it against the recorded one."""
+        self.check_model()
+        if not self.manifest.get("embedder_hash"):
+            current = self.embedder()
+            self.manifest.put(embedder=current.name, embedder_hash=current.hash)
+
+    def sync(self, progress: Progress | None = None) -> None:
+        """Bring both legs to the manifest's content; an interrupted sync is simply done again."""
+        version = str(self.manifest.version)
+        if not self.manifest.get("dense_folder"):
+            self._new_dense_folder()
+        missing, extra = self._drift()
+        self.dense_leg().delete(sorted(extra))
+        for start in range(0, len(missing), _SYNC_BATCH):
+            self._add_dense(missing[start : start + _SYNC_BATCH])
+            if progress:
+                progress("index", min(start + _SYNC_BATCH, len(missing)), len(missing))
+        if self.manifest.get("sparse_version") != version or not self._sparse_ok():
+            sparse.build(self.folder / "sparse" / version, self.manifest.searched())
+        self.manifest.put(sparse_version=version, dense_version=version)
+        for leg, kept in (("sparse", version), ("dense", self.manifest.get("dense_folder"))):
+            for old in (self.folder / leg).glob("*"):
+                # Readers that still map an older leg keep its pages; only the names go.
+                if old.name != kept:
+                    shutil.rmtree(old, ignore_errors=True)
+
+    def _drift(self) -> tuple[list[str], set[str]]:
+        """Return the chunk ids that the dense leg lacks, in order, and those it should not have."""
+        truth = self.manifest.ids()
+        held = self.dense_leg().ids() if self.manifest.get("dense_folder") else set()
+        return [id_ for id_ in truth if id_ not in held], held - truth.keys()
+
+    def _add_dense(self, ids: Sequence[str]) -> None:
+        import numpy as np
+
+        chunks = self.manifest.chunks(ids)
+        vectors = self.manifest.vectors(ids)
+        metadatas = [
+            {
+                **{
+                    key: value
+                    for key, value in chunk.metadata.items()
+                    if isinstance(value, str | int | float)
+                },
+                "kind": chunk.kind,
+                "doc_id": chunk.doc_id,
+                "source": chunk.source,
+            }
+            for chunk in chunks
+        ]
+        self.dense_leg().add(
+            [chunk.id for chunk in chunks], np.stack([vectors[chunk.id] for chunk in chunks]), metadatas
+        )
+
+    def _sparse_ok(self) -> bool:
+        try:
+            numbers: list[int] = self.sparse_leg().numbers.tolist()
+        except (VidenceError, OSError, ValueError, KeyError):
+            return False
+        return bool(numbers == sorted(self.manifest.ids().values()))
+
+    def info(self) -> CollectionInfo:
+        """Describe the collection."""
+        documents, chunks, kinds = self.manifest.counts()
+        return CollectionInfo(
+            name=self.name,
+            documents=documents,
+            chunks=chunks,
+            kinds=kinds,
+            embedder=self.manifest.get("embedder"),
+            bytes=sum(file.stat().st_size for file in self.folder.rglob("*") if file.is_file()),
+            snapshots=tuple(path.stem for path in sorted((self.folder / "snapshots").glob("*.db"))),
+            synced=self._synced(),
+        )
+
+    def _synced(self) -> bool:
+        version = self.manifest.get("version", "0")
+        return all(self.manifest.get(f"{leg}_version", "0") == version for leg in ("sparse", "dense"))
+
+    def verify(self, *, repair: bool = False) -> VerifyReport:
+        """Compare both legs and every text with the manifest; with `repair`, mend the legs."""
+        missing, extra = self._readable_drift(repair=repair)
+        sparse_ok = self._sparse_ok() and self._synced()
+        model_ok = self.manifest.get("embedder_hash") in {"", self.embedder().hash}
+        damaged = sum(1 for chunk in self.manifest.chunks() if _damaged(chunk))
+        broken = bool(missing or extra) or not sparse_ok
+        if repair and broken:
+            self._sparse = None
+            self.sync()
+        documents, chunks, _ = self.manifest.counts()
+        return VerifyReport(
+            collection=self.name,
+            ok=(repair or not broken) and model_ok and not damaged,
+            documents=documents,
+            chunks=chunks,
+            missing_dense=len(missing),
+            extra_dense=len(extra),
+            sparse_ok=sparse_ok,
+            model_ok=model_ok,
+            damaged=damaged,
+            repaired=repair and broken,
+        )
+
+    def _readable_drift(self, *, repair: bool) -> tuple[list[str], set[str]]:
+        try:
+            return self._drift()
+        except VidenceError as error:
+            if error.kind != "internal":
+                raise
+        if repair:
+            self._new_dense_folder()
+        return list(self.manifest.ids()), set()
+
+    def snapshot(self) -> str:
+        """Keep a copy of the manifest and return its name; the legs can be derived from it."""
+        digest = sha256("".join(sorted(self.manifest.ids())).encode()).hexdigest()[:8]
+        name = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{digest}"
+        self.manifest.copy_to(self.folder / "snapshots" / f"{name}.db")
+        return name
+
+    def restore(self, name: str) -> None:
+        """Go back to a snapshot.
+
+        Raises:
+            VidenceError: `not_found`, listing the snapshots there are.
+        """
+        known = {path.stem: path for path in (self.folder / "snapshots").glob("*.db")}
+        if name not in known:
+            raise not_found(
+                f"The collection `{self.name}` has no snapshot `{name}`",
+                help=f"Snapshots: {', '.join(sorted(known)) or 'none'}.",
+            )
+        folder = self.manifest.get("dense_folder")
+        try:
+            self.manifest.restore(known[name])
+        except sqlite3.DatabaseError as error:
+            raise VidenceError(
+                "internal", f"The snapshot `{name}` cannot be read: {error}", help="Use another one."
+            ) from error
+        self.manifest.put(dense_folder=folder)
+        self.sync()
+
+
+def _damaged(chunk: Chunk) -> bool:
+    return bool(chunk.id != chunk_id(chunk.source, Piece(chunk.text, chunk.kind, chunk.locator, chunk.title)))

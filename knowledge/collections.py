@@ -1,0 +1,192 @@
+"""All collections under one folder: find them by name, add to them, search them together."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.errors import invalid_input, not_found
+from knowledge import ingest
+from knowledge.collection import Collection
+from knowledge.records import (
+    AddReport,
+    CollectionInfo,
+    Hit,
+    IndexKind,
+    Progress,
+    SearchMode,
+    VerifyReport,
+    Where,
+)
+from knowledge.search import search_collections
+
+if TYPE_CHECKING:
+    from models.embeddings import Embedder
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+
+
+class Collections:
+    """The collections of one data folder. Every method blocks; async code calls them in a thread.
+
+    Args:
+        root: Folder with one folder a collection.
+        embedder: Returns the embedding model; called when a vector is first needed.
+    """
+
+    def __init__(self, root: Path, embedder: Callable[[], Embedder]) -> None:
+        self._root = root
+        self._embedder = embedder
+        self._lock = threading.Lock()
+        self._open: dict[str, Collection] = {}
+
+    def close(self) -> None:
+        """Let go of all files."""
+        with self._lock:
+            for collection in self._open.values():
+                collection.close()
+            self._open = {}
+
+    def names(self) -> list[str]:
+        """Return the names of the collections there are, in order."""
+        if not self._root.is_dir():
+            return []
+        return sorted(path.parent.name for path in self._root.glob("*/manifest.db"))
+
+    def describe(self) -> list[CollectionInfo]:
+        """Describe every collection."""
+        return [self._get(name).info() for name in self.names()]
+
+    def add(
+        self,
+        name: str,
+        paths: Sequence[str | Path],
+        *,
+        kind: IndexKind = "auto",
+        progress: Progress | None = None,
+    ) -> AddReport:
+        """Add files and folders to a collection, which is made if it does not exist.
+
+        Unchanged documents are left alone, changed ones replace their old pieces, documents whose files
+        are gone stay. Raises like `knowledge.ingest.add`, and `unavailable` while another process writes.
+        """
+        new = name not in self.names()
+        collection = self._get(name, create=True)
+        try:
+            with collection.writing():
+                return ingest.add(collection, paths, kind, progress)
+        finally:
+            if new and not collection.manifest.counts()[0]:
+                # A first add that failed leaves no empty collection behind.
+                self._forget(name)
+
+    def search(
+        self,
+        names: str | Sequence[str],
+        query: str,
+        k: int = 10,
+        *,
+        mode: SearchMode = "hybrid",
+        rerank: bool = True,
+        where: Where | None = None,
+    ) -> list[Hit]:
+        """Return the k best pieces of one or several collections, best first.
+
+        Args:
+            names: Collections to search together.
+            query: The question or key words.
+            k: How many pieces.
+            mode: Both legs, vectors only or words only.
+            rerank: Accepted for the reranker to come; the fused order is final until then.
+            where: Equality filter.
+
+        Raises:
+            VidenceError: `not_found` for no or unknown collections; `invalid_input` for an empty query
+                or another embedding model; `unavailable` without the model.
+        """
+        return self.search_many(names, [query], k, mode=mode, rerank=rerank, where=where)[0]
+
+    def search_many(
+        self,
+        names: str | Sequence[str],
+        queries: Sequence[str],
+        k: int = 10,
+        *,
+        mode: SearchMode = "hybrid",
+        rerank: bool = True,
+        where: Where | None = None,
+        by_document: bool = False,
+    ) -> list[list[Hit]]:
+        """Search several queries at once, embedding them together; like `search` otherwise.
+
+        With `by_document` only the best piece of each document is kept, so that k counts documents.
+        """
+        wanted = [names] if isinstance(names, str) else list(dict.fromkeys(names))
+        if not wanted:
+            known = ", ".join(self.names()) or "none yet"
+            raise not_found(
+                "No collection was named to search",
+                help=f"Use --collection (there are: {known}), "
+                "or make one: `vidence index add PATH --collection NAME`.",
+            )
+        if any(not query.strip() for query in queries):
+            raise invalid_input("The query is empty", help="Say what to search for.")
+        if k < 1:
+            raise invalid_input(f"k must be 1 or more, not {k}", help="Use -k 10.")
+        collections = [self._get(name) for name in wanted]
+        return search_collections(
+            collections, queries, k, mode=mode, where=dict(where or {}), by_document=by_document
+        )
+
+    def verify(self, name: str, *, repair: bool = False) -> VerifyReport:
+        """Check a collection's legs against its manifest; with `repair`, mend them."""
+        collection = self._get(name)
+        if not repair:
+            return collection.verify()
+        with collection.writing():
+            return collection.verify(repair=True)
+
+    def snapshot(self, name: str) -> str:
+        """Keep a snapshot of a collection and return the snapshot's name."""
+        collection = self._get(name)
+        with collection.writing():
+            return collection.snapshot()
+
+    def restore(self, name: str, snapshot: str) -> None:
+        """Take a collection back to a snapshot; raises `not_found` for an unknown one."""
+        collection = self._get(name)
+        with collection.writing():
+            collection.restore(snapshot)
+
+    def drop(self, name: str) -> None:
+        """Delete a collection with its snapshots."""
+        with self._get(name).writing():
+            self._forget(name)
+
+    def _forget(self, name: str) -> None:
+        with self._lock:
+            collection = self._open.pop(name, None)
+            if collection is not None:
+                collection.close()
+            shutil.rmtree(self._root / name, ignore_errors=True)
+
+    def _get(self, name: str, *, create: bool = False) -> Collection:
+        if not _NAME.fullmatch(name):
+            raise invalid_input(
+                f"Not a collection's name: `{name[:80]}`",
+                help="Use up to 64 letters, digits, `-` and `_`, beginning with a letter or digit.",
+            )
+        if not create and not (self._root / name / "manifest.db").is_file():
+            known = ", ".join(self.names()) or "none yet"
+            raise not_found(
+                f"No collection is called `{name}`",
+                help=f"There are: {known}. Make it with `vidence index add PATH --collection {name}`.",
+            )
+        with self._lock:
+            if name not in self._open:
+                self._open[name] = Collection(self._root / name, self._embedder)
+            return self._open[name]

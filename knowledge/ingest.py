@@ -1,0 +1,113 @@
+"""Adding to a collection: read, skip what is unchanged, embed in batches, write, then bring the legs along.
+
+Each batch is one transaction, so an add that is killed keeps what it wrote and the next one goes on there.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from core.errors import VidenceError, invalid_input
+from knowledge.collection import Collection
+from knowledge.manifest import searched_text
+from knowledge.readers import failure, find_files, read_file
+from knowledge.records import AddReport, FileFailure, IndexKind, Piece, Progress, SourceDocument
+
+_BATCH_PIECES = 64
+
+
+def add(
+    collection: Collection,
+    paths: Sequence[str | Path],
+    kind: IndexKind = "auto",
+    progress: Progress | None = None,
+) -> AddReport:
+    """Add files and folders; the caller holds the writer lock.
+
+    Raises:
+        VidenceError: `not_found` for a missing path; `invalid_input` when not one file could be added,
+            or for another embedding model; `unavailable` without the model.
+    """
+    files = find_files(paths, kind)
+    wanted = [file for file in files if file.wanted]
+    collection.claim_model()
+    writer = _Writer(collection)
+    for done, file in enumerate(wanted):
+        if progress:
+            progress("read", done, len(wanted))
+        for item in read_file(file, kind):
+            writer.take(item)
+            if progress and writer.counts.total() % _BATCH_PIECES == 0:
+                progress(f"read {writer.counts.total():,} records", done, len(wanted))
+    writer.flush()
+    if progress:
+        progress("read", len(wanted), len(wanted))
+    collection.sync(progress)
+    if not writer.counts.total():
+        raise _nothing_added(writer.failed, len(files) - len(wanted))
+    documents, chunks, _ = collection.manifest.counts()
+    return AddReport(
+        collection=collection.name,
+        added=writer.counts["added"],
+        unchanged=writer.counts["unchanged"],
+        replaced=writer.counts["replaced"],
+        skipped=len(files) - len(wanted),
+        failed=tuple(writer.failed),
+        documents=documents,
+        chunks=chunks,
+    )
+
+
+class _Writer:
+    """Collects documents until a batch is worth embedding."""
+
+    def __init__(self, collection: Collection) -> None:
+        self._collection = collection
+        self._batch: list[tuple[SourceDocument, list[Piece]]] = []
+        self._seen: set[str] = set()
+        self.counts: Counter[str] = Counter()
+        self.failed: list[FileFailure] = []
+
+    def take(self, item: SourceDocument | FileFailure) -> None:
+        if isinstance(item, FileFailure):
+            self.failed.append(item)
+            return
+        try:
+            self._document(item)
+        except VidenceError as error:
+            if error.kind != "invalid_input":
+                raise
+            self.failed.append(failure(item.source, error))
+
+    def _document(self, document: SourceDocument) -> None:
+        if document.source in self._seen:
+            raise invalid_input("The same id twice in one file", help="Ids must be unique.")
+        self._seen.add(document.source)
+        known = self._collection.manifest.known(document.source)
+        if known == document.sha256:
+            self.counts["unchanged"] += 1
+            return
+        pieces = document.pieces()
+        self._batch.append((document, pieces))
+        self.counts["added" if known is None else "replaced"] += 1
+        if sum(len(held) for _, held in self._batch) >= _BATCH_PIECES:
+            self.flush()
+
+    def flush(self) -> None:
+        if self._batch:
+            texts = [searched_text(piece.title, piece.text) for _, pieces in self._batch for piece in pieces]
+            vectors = self._collection.embedder().embed(texts)
+            self._collection.manifest.write(self._batch, vectors)
+            self._batch = []
+
+
+def _nothing_added(failed: Sequence[FileFailure], skipped: int) -> VidenceError:
+    if failed:
+        first = failed[0]
+        return VidenceError(first.kind, f"Nothing was added. {first.path}: {first.message}", help=first.help)
+    return invalid_input(
+        f"Nothing to add: {skipped} files, none of a type that is indexed",
+        help="Markdown, text, HTML, PDF, images, source code and JSON lines are; or use --kind.",
+    )

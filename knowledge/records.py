@@ -1,0 +1,134 @@
+"""What moves between readers, the manifest and the legs of the index: plain frozen records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from core.contracts import Locator
+from core.errors import ErrorKind
+
+PieceKind = Literal["passage", "code", "image"]
+IndexKind = Literal["auto", "text", "image", "code"]
+SearchMode = Literal["hybrid", "dense", "sparse"]
+Scalar = str | int | float | bool
+Where = Mapping[str, Scalar]
+"""Equality filter over `kind`, `doc_id`, `source` and the scalar metadata of documents."""
+
+Progress = Callable[[str, int, int], None]
+"""Called with a stage, how much is done, and how much there is."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A span of a document: its exact text, what else to find it by, and where it stands."""
+
+    text: str
+    kind: PieceKind
+    locator: Locator
+    title: str = ""
+    """The heading, definition or record title that is searched together with the text."""
+
+
+@dataclass(frozen=True)
+class SourceDocument:
+    """A document as a reader gives it. `source` is unique in a collection, `doc_id` is for people."""
+
+    source: str
+    doc_id: str
+    title: str
+    sha256: str
+    pieces: Callable[[], list[Piece]]
+    """Reads the pieces; called only when the document is new or has changed."""
+    licence: str = ""
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class FileFailure:
+    """A file that could not be added, as a typed error; the rest is added all the same."""
+
+    path: str
+    kind: ErrorKind
+    message: str
+    help: str
+
+
+@dataclass(frozen=True)
+class AddReport:
+    """What one `add` did, counted in documents."""
+
+    collection: str
+    added: int = 0
+    unchanged: int = 0
+    replaced: int = 0
+    skipped: int = 0
+    """Files of a folder whose type is not indexed."""
+    failed: tuple[FileFailure, ...] = ()
+    documents: int = 0
+    """Documents in the collection afterwards."""
+    chunks: int = 0
+    """Chunks in the collection afterwards."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report as plain values."""
+        return {**asdict(self), "failed": [asdict(failure) for failure in self.failed]}
+
+
+@dataclass(frozen=True)
+class CollectionInfo:
+    """What `index list` shows of a collection."""
+
+    name: str
+    documents: int
+    chunks: int
+    kinds: dict[str, int]
+    embedder: str
+    bytes: int
+    snapshots: tuple[str, ...]
+    synced: bool
+    """False when an interrupted add left the legs behind the manifest; `verify --repair` mends it."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the description as plain values."""
+        return {**asdict(self), "snapshots": list(self.snapshots)}
+
+
+@dataclass(frozen=True)
+class VerifyReport:
+    """Whether the legs of a collection agree with its manifest and its model with the settings."""
+
+    collection: str
+    ok: bool
+    documents: int
+    chunks: int
+    missing_dense: int
+    extra_dense: int
+    sparse_ok: bool
+    model_ok: bool
+    damaged: int
+    """Chunks whose text no longer has the hash it was stored with."""
+    repaired: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report as plain values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A found piece. `score` is in 0 to 1; `parts` says what each leg gave."""
+
+    id: str
+    score: float
+    title: str
+    snippet: str
+    text: str
+    source: str
+    doc_id: str
+    locator: Locator
+    kind: PieceKind
+    collection: str
+    parts: dict[str, float] = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)
