@@ -6,7 +6,7 @@ verified one. When it fails, the heuristic order stands and the step records why
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +33,7 @@ class JudgedRanking:
     """The ranking, what the call cost, and a step that records a failure."""
 
     ranking: list[RankedCandidate]
-    usage: dict[str, float] = field(default_factory=dict)
+    usage: Mapping[str, float] = field(default_factory=dict)
     steps: list[dict[str, Any]] = field(default_factory=list)
 
 

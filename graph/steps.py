@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from graph.services import Services
 from graph.state import NEW
 
-S = TypeVar("S")
+S = TypeVar("S", contravariant=True)
 Update = dict[str, Any]
 Node = Callable[[S, Services], Awaitable[Update]]
 
 
-def bind(name: str, node: Node[S], services: Services) -> Callable[[S], Awaitable[Update]]:
+class BoundNode(Protocol[S]):
+    """A node as LangGraph calls it."""
+
+    async def __call__(self, state: S) -> Update:
+        """Return a partial update."""
+        ...
+
+
+def bind(name: str, node: Node[S], services: Services) -> BoundNode[S]:
     """Give a node its services, and let its update carry a step record and the time it took."""
 
     async def run(state: S) -> Update:

@@ -84,4 +84,4 @@ def save_page(path: Path) -> None:
     from PIL import Image
     from skimage import data
 
-    Image.fromarray(data.page()).save(path)
+    Image.fromarray(data.page()).save(path)  # type: ignore[no-untyped-call]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +43,7 @@ class ChatAnswerReply:
     """Candidates (none when the model failed or declined) and what the call cost."""
 
     candidates: list[Candidate] = field(default_factory=list)
-    usage: dict[str, float] = field(default_factory=dict)
+    usage: Mapping[str, float] = field(default_factory=dict)
     steps: list[dict[str, Any]] = field(default_factory=list)
 
 
