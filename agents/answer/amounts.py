@@ -44,7 +44,7 @@ def total_candidates(page: Page, pairs: Sequence[Pair]) -> list[Found]:
         score = base * pair.near * value.fit
         if pair.label_line.row in summary:
             score *= 0.55
-        if _is_header(page, pair.label_line):
+        if _is_titles(page, pair.label_line):
             score *= 0.3
         if pair.relation in ("below", "next"):
             score *= 0.8
@@ -72,7 +72,7 @@ def _summary_rows(page: Page) -> set[int]:
     return set() if start is None else set(range(start, len(page.rows)))
 
 
-def _is_header(page: Page, line: Line) -> bool:
+def _is_titles(page: Page, line: Line) -> bool:
     """Whether a line stands in a row of column titles: several texts and no figure."""
     row = page.rows[line.row]
     return len(row) > 1 and not any(char.isdigit() for other in row for char in other.text)

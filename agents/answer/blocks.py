@@ -23,7 +23,7 @@ _SUFFIX = re.compile(
 )
 _STREET = re.compile(
     r"\b(?:jalan|jln|lorong|persiaran|lebuh\w*|taman|tmn|kampung|kg|bandar|seksyen|section|kawasan|lot|level|floor|flr|block"
-    r"|blok|wisma|plaza|mall|menara|bangunan|kompleks|complex|street|st|road|rd|avenue|ave|lane|ln|drive|dr|boulevard"
+    r"|blok|wisma|plaza|mall|menara|bangunan|kompleks|compleks|complex|street|st|road|rd|avenue|ave|lane|ln|drive|dr|boulevard"
     r"|blvd|square|court|way|highway|suite|unit|building|tower|park|p\.?o\.? box|stra(?:ss|ß)e|platz|weg|rue|via|calle"
     r"|batu|pahang|selangor|johor|kuala lumpur|perak|penang|pulau pinang|melaka|kedah|kelantan|sabah|sarawak|malaysia"
     r"|singapore|usa|uk|united kingdom|germany|france|canada|australia|city|town|county|state)\b",
@@ -100,6 +100,8 @@ def address_blocks(page: Page) -> list[list[Line]]:
     current: list[Line] = []
     bridge: list[Line] = []  # a bare place name, kept when the address goes on after it
     for line in lines:
+        if len(line.text) <= 4 and sum(c.isalpha() for c in line.text) < 3:
+            continue  # specks at the margin do not end an address
         weight = _address_like(line.text)
         last = (bridge or current or [line])[-1]
         near = bool(current) and line.box[1] - last.box[3] < 1.3 * max(line.height, page.height)

@@ -17,6 +17,7 @@ from agents.answer.blocks import (
     date_candidates,
     heading_candidates,
 )
+from agents.answer.items import Wanted, item_candidates, name_fit
 from agents.answer.labels import Pair, canon, match_label, pairs_of, same_word
 from agents.answer.layout import Line, Page, pages_of
 from agents.answer.values import Value, ValueKind, find_values
@@ -27,6 +28,7 @@ from core.text import content_words
 
 _KEEP = 3
 _FLOOR = 0.2
+_WITH_TAX = re.compile(r"\b(?:incl\w*|with|after|plus)\b.{0,12}\b(?:gst|tax|vat|sst|service)\b", re.I)
 _COMPUTES = re.compile(
     r"\b(?:difference|average|mean|compare[ds]?|more than|less than|fewer|higher|lower|highest|lowest|most|least|largest"
     r"|smallest|cheapest|trend|per person|how many more|increase|decrease|ratio|twice|both|each of)\b",
@@ -94,10 +96,14 @@ def find_concept(stem: str) -> Concept | None:
 
     An amount of something specific (`the price of the padlock`) is not the total.
     """
+    if _WITH_TAX.search(stem) and re.search(r"\b(?:total|sum|amount|price|payable)\b", stem, re.I):
+        return next(concept for concept in CONCEPTS if concept.strategy == "total")
     for concept in CONCEPTS:
         if not concept.ask.search(stem):
             continue
         if concept.strategy == "total" and _names_a_thing(stem):
+            continue
+        if concept.strategy == "company" and set(content_words(stem)) - _COMPANY_WORDS - GENERIC_WORDS:
             continue
         return concept
     return None
@@ -107,6 +113,14 @@ _TOTAL_WORDS = frozenset(
     "total grand bill purchase meal altogether spent spend charged charge due payable pay final overall owed owe sum "
     "balance customer shopping paying transaction all including inclusive incl tax gst vat payment cash rm ringgit "
     "amount net nett rounded rounding after with company shop store restaurant merchant".split()
+)
+
+
+_COMPANY_WORDS = frozenset(
+    "company store shop merchant vendor seller restaurant supplier retailer issuer firm organization organisation "
+    "outlet business establishment issued issue issuing sent made sold bought buy purchase purchased eat goods "
+    "letterhead items item things product products from selling sells who where come called provided printed "
+    "customer transaction place".split()
 )
 
 
@@ -127,6 +141,7 @@ def _by_concept(
     page: Page, pairs: Sequence[Pair], concept: Concept, question: ParsedQuestion
 ) -> list[Reading]:
     readings: list[Reading] = []
+    decimals = sum(1 for line in page.lines for v in find_values("money", line.text) if v.fit == 1.0) > 2
     phrases = [(canon(label), 1.0 - 0.012 * order) for order, label in enumerate(concept.labels)]
     for pair in pairs:
         fit = max((match_label(pair.label, phrase) * weight for phrase, weight in phrases), default=0.0)
@@ -135,8 +150,12 @@ def _by_concept(
         if any(same_word(word, bad) for word in canon(pair.label) for bad in concept.avoid):
             fit *= 0.3
         value = _pick(concept.kind, pair)
-        if value is None:
+        if value is None or (concept.kind == "money" and value.fit < 0.6 and decimals):
             continue
+        if concept.kind == "count" and (pair.relation in ("below", "next") or (value.number or 0) > 999):
+            fit *= 0.45
+        if concept.kind == "money" and value.number == 0:
+            fit *= 0.9
         score = 0.93 * fit * pair.near * (0.5 + 0.5 * value.fit) * (0.6 + 0.4 * pair.line.trust)
         readings.append(Reading((pair.line,), value.short, concept.kind, _clip(score), concept.name))
     readings += _prefixed(page, concept, phrases)
@@ -168,7 +187,7 @@ def _prefixed(page: Page, concept: Concept, phrases: Sequence[tuple[list[str], f
                 (weight for phrase, weight in phrases if match_label(head, phrase) >= 0.99), default=0.0
             )
             values = find_values(concept.kind, rest)
-            if fit and values and ":" not in head:
+            if fit and values and ":" not in head and not _labelled_otherwise(line, concept):
                 score = 0.7 * fit * values[0].fit * line.trust
                 readings.append(Reading((line,), values[0].short, concept.kind, _clip(score), concept.name))
                 break
@@ -188,57 +207,27 @@ def _pick(kind: ValueKind, pair: Pair) -> Value | None:
 
 
 def _by_words(page: Page, pairs: Sequence[Pair], question: ParsedQuestion) -> list[Reading]:
-    """Find the label (or the row) that says the specific words of the question."""
+    """Find the label, or the row of a list, that says the specific words of the question."""
     kind = _kind(question)
     wanted = _specific(question, GENERIC_WORDS)
+    wanted = [word for word in wanted if len(word) > 1] or wanted
     if not wanted:
         return []
-    name = " ".join(wanted)
+    name, asked = " ".join(wanted), canon(question.stem)
     readings: list[Reading] = []
     for pair in pairs:
-        fit = _coverage(pair.label, wanted, question)
-        if fit < 0.5:
-            continue
-        value = _row_value(page, pair, kind, question)
-        if value is None:
+        fit = name_fit(pair.label, wanted, asked)
+        value = _pick(kind, pair) if fit >= 0.5 else None
+        if value is None or (kind == "money" and value.fit < 0.6):
             continue
         score = 0.88 * fit * pair.near * (0.5 + 0.5 * value.fit) * (0.6 + 0.4 * pair.line.trust)
         readings.append(Reading((pair.line,), value.short, kind, _clip(score), name))
-    return readings
-
-
-def _row_value(page: Page, pair: Pair, kind: ValueKind, question: ParsedQuestion) -> Value | None:
-    """Of a row of figures take the last amount (the line's total), or the first for a unit price."""
-    if kind == "money" and pair.relation in ("right", "next"):
-        row = [
-            line
-            for line in page.rows[pair.line.row]
-            if line.centre > pair.label_line.centre or pair.relation == "next"
-        ]
-        exact = [line for line in row if any(v.fit == 1.0 for v in find_values("money", line.text))]
-        if exact:
-            chosen = exact[0] if _UNIT_CUE.search(question.stem) else exact[-1]
-            if chosen is not pair.line:
-                return None
-    value = _pick(kind, pair)
-    if value is not None and kind == "money" and value.fit < 0.6:
-        return None
-    return value
-
-
-def _coverage(label: str, wanted: Sequence[str], question: ParsedQuestion) -> float:
-    """Share of the wanted words in a label, squared, lowered by what else the label says."""
-    have = canon(label)
-    hits = [word for word in wanted if any(same_word(word, other) for other in have)]
-    if not hits:
-        return 0.0
-    asked = canon(question.stem)
-    extra = [
-        word
-        for word in have
-        if len(word) > 1 and not any(c.isdigit() for c in word) and not any(same_word(word, o) for o in asked)
-    ]
-    return (len(hits) / len(wanted)) ** 2 / (1.0 + 0.08 * len(extra))
+    if kind not in ("money", "count"):
+        return readings
+    form: Wanted = "quantity" if kind == "count" else "unit" if _UNIT_CUE.search(question.stem) else "amount"
+    items = [_reading(item, kind, name) for item in item_candidates(page, wanted, asked, form)]
+    # In a list the row decides which of its figures is meant; labels decide where there is no list.
+    return items or readings
 
 
 def _kind(question: ParsedQuestion) -> ValueKind:

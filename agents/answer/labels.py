@@ -35,7 +35,7 @@ _CANON = {
     }.items()
     for alias in aliases.split()
 }  # fmt: skip
-_FILLER = frozenset("rm myr usd eur gbp the of and a an is in to for your this s sr".split())
+_FILLER = frozenset("rm myr usd eur gbp the of and a an is in for your this s sr".split())
 _CLOCK_OR_URL = re.compile(r"(?<=\d):(?=\d)|:(?=//)")
 _MARK = re.compile(r"\s*[:：#]+\s*|\s*=\s*")
 _VALUE_START = re.compile(r"(?:^|(?<=\s))(?:RM|[$€£¥]|US\$)?\s?-?\(?\d(?![\w.]*\s?%)", re.I)
@@ -72,13 +72,16 @@ def pairs_of(page: Page) -> Iterator[Pair]:
 
 def _beside(page: Page, line: Line, label: str) -> Iterator[Pair]:
     right = [other for other in page.right_of(line) if any(c.isalnum() for c in other.text)]
+    header = page.is_header(line)
     for order, other in enumerate(right[:5]):
         near = _NEARNESS["right"] * 0.97**order
         if order and any(c.isdigit() for c in right[0].text):
             near *= 0.97
+        if header:
+            near *= 0.5
         yield Pair(label, other.text, other, line, "right", near)
     for other in page.below(line)[:2]:
-        near = _NEARNESS["below"] * (0.75 if right else 1.0)
+        near = _NEARNESS["below"] * (1.1 if header else 0.75 if right else 1.0)
         if abs(other.box[0] - line.box[0]) > 2 * line.height:
             near *= 0.9
         yield Pair(label, other.text, other, line, "below", near)

@@ -74,6 +74,18 @@ class Page:
         """Return the lines of the same row to the right, nearest first."""
         return self.rows[line.row][line.place + 1 :]
 
+    def is_header(self, line: Line) -> bool:
+        """Whether a line stands in a row of column titles: no figures, and cells under its cells."""
+        row = self.rows[line.row]
+        if len(row) < 2 or line.row + 1 >= len(self.rows) or any(":" in cell.text for cell in row):
+            return False
+        if any(char.isdigit() for cell in row for char in cell.text):
+            return False
+        under = [cell for cell in self.rows[line.row + 1] if any(_overlaps(above, cell) for above in row)]
+        if len(row) == 2:
+            return len(under) >= 2 and all(any(c.isdigit() for c in cell.text) for cell in under)
+        return len(under) >= 2
+
     def below(self, line: Line, *, reach: float = 2.2) -> tuple[Line, ...]:
         """Return the lines under a line, nearest first, within `reach` line heights."""
         limit = line.box[3] + reach * max(line.height, self.height * 0.7)

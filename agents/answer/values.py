@@ -23,13 +23,17 @@ _AMOUNT = re.compile(
 _TIME = re.compile(r"(?<![\d:.])\d{1,2}[:.]\d{2}(?::\d{2})?\s?(?:[ap]\.?m\b\.?)|(?<![\d:])(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d)?(?![\d:])", re.I)  # fmt: skip
 _PERCENT = re.compile(r"(?<![\w.,])-?\d+(?:[.,]\d+)?\s?%")
 _COUNT = re.compile(r"(?<![\w.,/:-])\d{1,6}(?:\.\d{1,3}|\.0+)?(?![\w,/:%-])(?!\.\d)")
-_PHONE = re.compile(r"(?<![\w/])\+?\(?\d[\d\s().-]{5,18}\d(?![\w/])")
+_PHONE = re.compile(r"(?<![\w/])\+?\(?\d[\d\s().-]{5,18}\d(?![\w/]|-\w)")
 _EMAIL = re.compile(r"[\w.+-]+\s?@\s?[\w-]+(?:\.[\w-]+)+")
 _URL = re.compile(r"(?:https?://)?(?:www\.[\w-]+(?:\.[\w-]+)+|[\w-]+(?:\.[\w-]+)*\.(?:com|org|net|edu|gov|io|co|my|uk|de|fr)\b)(?:/[\w./%-]*)?", re.I)  # fmt: skip
 _ID = re.compile(r"(?<![\w])(?=[\w/.#*-]*\d)[A-Z0-9][\w]*(?:[-/.*]\w+)*", re.I)
 _NAME = re.compile(r"[^\W\d_][\w .,'&()/@-]*", re.I)
 _LEAD = re.compile(r"^[\s:;.,#*=>–-]+")
-_NOT_NAMES = re.compile(r"^(?:no\.?|n/?a|nil|none|rm|date|time|qty|yes|tel|id|ref|code)$", re.I)
+_NOT_NAMES = re.compile(
+    r"^(?:(?:no\.?|n/?a|nil|none|rm|date|time|qty|yes|tel|id|ref|code|amount|amt|details?|total|sub\s?total|change|due|price"
+    r"|description|tax|gst|sr|zr|zrl|item|quantity|summary|copy|number|unit|disc(?:ount)?|page|u\.?p)[\s.:/()]*)+$",
+    re.I,
+)
 
 
 @dataclass(frozen=True)
@@ -102,7 +106,7 @@ def _phones(text: str) -> list[Value]:
         digits = sum(char.isdigit() for char in printed)
         if not 6 <= digits <= 15 or find_dates(printed) or re.search(r"\.\d\d$", printed):
             continue
-        marked = bool(re.match(r"\+|\(?0", printed)) and digits >= 8
+        marked = bool(re.match(r"\+|\(?0\d|\(\d{3}\)", printed)) and digits >= 8 and not printed.isdigit()
         found.append(Value(printed, printed, 1.0 if marked else 0.7))
     return found
 
@@ -120,7 +124,7 @@ def _ids(text: str) -> list[Value]:
     found = []
     for match in _ID.finditer(text):
         printed = match.group().rstrip(".-/")
-        if find_dates(printed) or re.fullmatch(r"\d+\.\d{2}", printed):
+        if find_dates(printed) or re.fullmatch(r"\d+\.\d+", printed):
             continue
         digits = sum(char.isdigit() for char in printed)
         found.append(Value(printed, printed, min(1.0, 0.6 + 0.1 * digits)))
