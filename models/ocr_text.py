@@ -15,8 +15,9 @@ _DOLLAR = re.compile(r"(?<![A-Za-z0-9])S(?=\d{1,3}(?:,\d{3})*\.\d{2}(?![\d.]))")
 def tidy(text: str) -> str:
     """Repair a recognised line.
 
-    Full-width forms in Latin text become plain, a date and a time that ran together are parted, as are `TEL.` and its number, a line
-    that is a date with one lost separator gets it back, and an S glued to an amount is a dollar sign.
+    Full-width forms in Latin text become plain; a date and a time that ran together are parted, and so
+    are `TEL.` and its number; a line that is a date with one lost separator gets it back; an S glued to
+    an amount is a dollar sign.
     """
     if not _CJK.search(text):
         text = text.translate(_FULL_WIDTH)
