@@ -73,6 +73,8 @@ def read_field(page: Page, question: ParsedQuestion) -> list[Reading]:  # noqa: 
     """Return what a page says to a question, unordered. Pure."""
     pairs = list(pairs_of(page))
     concept = find_concept(question.stem)
+    if concept is not None and concept.kind == "time" and _specific(question, DATE_WORDS | GENERIC_WORDS):
+        concept = None  # `departure time`: the label has to say which time
     if concept is None:
         return _by_words(page, pairs, question)
     if concept.strategy == "total":
@@ -109,6 +111,10 @@ def find_concept(stem: str) -> Concept | None:
     return None
 
 
+_BUYING_WORDS = frozenset(
+    "unit one per each apiece bought buy purchased purchase ordered order sold sell item piece quantity "
+    "charged charge single price cost amount".split()
+)
 _TOTAL_WORDS = frozenset(
     "total grand bill purchase meal altogether spent spend charged charge due payable pay final overall owed owe sum "
     "balance customer shopping paying transaction all including inclusive incl tax gst vat payment cash rm ringgit "
@@ -210,6 +216,8 @@ def _by_words(page: Page, pairs: Sequence[Pair], question: ParsedQuestion) -> li
     """Find the label, or the row of a list, that says the specific words of the question."""
     kind = _kind(question)
     wanted = _specific(question, GENERIC_WORDS)
+    if kind in ("money", "count"):
+        wanted = [word for word in wanted if word not in _BUYING_WORDS]
     wanted = [word for word in wanted if len(word) > 1] or wanted
     if not wanted:
         return []
