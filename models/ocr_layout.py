@@ -12,6 +12,8 @@ from models.ocr_text import tidy
 # Words further apart than this share of the text's height belong to different lines (a label and the
 # value in the next column); an ordinary space is 0.2 to 0.6 of the height.
 GAP_SHARE = 0.85
+# A label's colon holds its value when the detector saw one line.
+COLON_GAP_SHARE = 1.3
 # The detector grows its boxes so that no stroke is cut; these shares of the height bring a box back
 # to the ink.
 MARGIN_Y, MARGIN_X = 0.11, 0.08
@@ -45,7 +47,8 @@ def split_at_gaps(line: RawLine) -> list[RawLine]:
     cuts = [
         index
         for index in range(1, len(line.words))
-        if line.words[index].box[0] - line.words[index - 1].box[2] > GAP_SHARE * line.height
+        if line.words[index].box[0] - line.words[index - 1].box[2]
+        > (COLON_GAP_SHARE if line.words[index - 1].text.endswith(":") else GAP_SHARE) * line.height
     ]
     if not cuts:
         return [line]
