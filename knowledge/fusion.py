@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-DENSE_WEIGHT = 0.5
+DENSE_WEIGHT = 0.4
+"""Share of the dense leg; tuned on SciFact's development claims, flat from 0.3 to 0.5."""
 
 
 def normalise_dense(cosine: float) -> float:

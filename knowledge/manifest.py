@@ -36,7 +36,9 @@ CREATE TABLE IF NOT EXISTS chunks (
 CREATE INDEX IF NOT EXISTS chunks_by_source ON chunks (source);
 """
 _CHUNK_COLUMNS = (
-    "c.n, c.id, c.source, c.kind, c.title, c.text, c.locator, d.doc_id, d.title, d.metadata "
+    "c.n, c.id, c.source, c.kind, c.title, c.text, c.locator, d.doc_id, d.title, d.metadata, "
+    "(SELECT count(*) FROM chunks x WHERE x.source = c.source AND x.n <= c.n), "
+    "(SELECT count(*) FROM chunks x WHERE x.source = c.source) "
     "FROM chunks c JOIN documents d ON d.source = c.source"
 )
 _MARKS = 500
@@ -57,6 +59,15 @@ class Chunk:
     doc_id: str
     doc_title: str
     metadata: dict[str, Any]
+    ordinal: int
+    """Its place in its document, from 1."""
+    siblings: int
+    """How many pieces its document has."""
+
+    @property
+    def reference(self) -> str:
+        """A name for people: the document's id, with the piece's place when there are several."""
+        return self.doc_id if self.siblings == 1 else f"{self.doc_id}#{self.ordinal}"
 
     @property
     def searched(self) -> str:
@@ -272,6 +283,18 @@ def _row(source: str, piece: Piece, vector: Any) -> tuple[str, str, str, str, st
 
 
 def _chunk(row: Any) -> Chunk:
-    n, id_, source, kind, title, text, locator, doc_id, doc_title, metadata = row
-    place = Locator.model_validate_json(locator)
-    return Chunk(n, id_, source, kind, title, text, place, doc_id, doc_title, json.loads(metadata))
+    n, id_, source, kind, title, text, locator, doc_id, doc_title, metadata, ordinal, siblings = row
+    return Chunk(
+        n=n,
+        id=id_,
+        source=source,
+        kind=kind,
+        title=title,
+        text=text,
+        locator=Locator.model_validate_json(locator),
+        doc_id=doc_id,
+        doc_title=doc_title,
+        metadata=json.loads(metadata),
+        ordinal=ordinal,
+        siblings=siblings,
+    )

@@ -121,6 +121,8 @@ class Hit:
     """A found piece. `score` is in 0 to 1; `parts` says what each leg gave."""
 
     id: str
+    """The document's id, with the piece's place (`manual.md#3`) when the document has several."""
+    chunk_id: str
     score: float
     title: str
     snippet: str

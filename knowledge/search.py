@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -160,7 +160,8 @@ def _load(wanted: Mapping[str, _Scored]) -> dict[str, Chunk]:
 def _hit(query: str, chunk: Chunk, score: float, item: _Scored, collection: str) -> Hit:
     parts = {"dense": item.dense, "sparse": item.sparse}
     return Hit(
-        id=chunk.id,
+        id=chunk.reference,
+        chunk_id=chunk.id,
         score=round(score, 6),
         title=chunk.doc_title or chunk.title,
         snippet=snippet(query, chunk.text),
@@ -179,11 +180,7 @@ def snippet(query: str, text: str) -> str:
     """Return the sentence that shares most words with the query, with what follows it if there is room."""
     asked = set(content_words(query))
     parts = sentences(text) or [text.strip()]
-    shared = [len(asked & set(_words(part))) for part in parts]
+    shared = [len(asked & set(content_words(part))) for part in parts]
     best = shared.index(max(shared))
     shown = " ".join(" ".join(parts[best : best + 2]).split())
     return shown if len(shown) <= _SNIPPET_CHARS else shown[: _SNIPPET_CHARS - 1].rstrip() + "…"
-
-
-def _words(text: str) -> Iterable[str]:
-    return content_words(text)

@@ -52,7 +52,7 @@ def evidence_of(
             "title": hit.title,
             "doc_id": hit.doc_id,
             "collection": hit.collection,
-            "chunk_id": hit.id,
+            "chunk_id": hit.chunk_id,
             "parts": hit.parts,
             **extra,
         },

@@ -1,0 +1,190 @@
+"""`vidence index`: build collections of files and look after them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from core.errors import EXIT_GATE_FAILED
+from core.settings import Settings, load_settings
+from server.cli.output import emit_json, err_console, handle_errors, out_console
+
+if TYPE_CHECKING:
+    from knowledge.collections import Collections
+    from knowledge.records import AddReport
+
+app = typer.Typer(no_args_is_help=True)
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Name = Annotated[str, typer.Argument(help="The collection's name.")]
+
+
+class Kind(StrEnum):
+    """What to take the files for."""
+
+    auto = "auto"
+    text = "text"
+    image = "image"
+    code = "code"
+
+
+@contextmanager
+def open_collections(settings: Settings) -> Iterator[Collections]:
+    """Open the collections of the data folder; the embedding model loads when it is first needed."""
+    from knowledge.collections import Collections
+    from models.embeddings import Embedder, open_embedder
+
+    loaded: list[Embedder] = []
+
+    def embedder() -> Embedder:
+        if not loaded:
+            loaded.append(open_embedder(settings))
+        return loaded[0]
+
+    collections = Collections(settings.root / "collections", embedder)
+    try:
+        yield collections
+    finally:
+        collections.close()
+
+
+@app.command()
+def add(
+    paths: Annotated[list[str], typer.Argument(help="Files and folders.")],
+    collection: Annotated[str, typer.Option("--collection", "-c", help="The collection to add to.")],
+    kind: Annotated[Kind, typer.Option(help="What to take the files for.")] = Kind.auto,
+    as_json: AsJson = False,
+) -> None:
+    """Add files and folders: Markdown, text, HTML, PDF, images, source code and JSON lines.
+
+    Adding again changes nothing; changed files replace their old pieces. A file that cannot be read is
+    reported and the rest is added.
+    """
+    with (
+        handle_errors(as_json),
+        open_collections(load_settings()) as collections,
+        _progress(as_json) as progress,
+    ):
+        report = collections.add(collection, paths, kind=kind.value, progress=progress)
+        if as_json:
+            emit_json(report.to_json())
+        else:
+            _show_report(report)
+
+
+@app.command("list")
+def list_(as_json: AsJson = False) -> None:
+    """List the collections there are."""
+    with handle_errors(as_json), open_collections(load_settings()) as collections:
+        found = collections.describe()
+        if as_json:
+            emit_json({"collections": [item.to_json() for item in found]})
+            return
+        if not found:
+            out_console().print("No collections yet. Make one: vidence index add PATH --collection NAME")
+            return
+        table = Table("collection", "documents", "pieces", "kinds", "model", "MB", "snapshots")
+        for item in found:
+            kinds = ", ".join(f"{count:,} {name}" for name, count in item.kinds.items())
+            table.add_row(
+                escape(item.name) + ("" if item.synced else " [red](behind: verify --repair)[/]"),
+                f"{item.documents:,}",
+                f"{item.chunks:,}",
+                kinds,
+                escape(item.embedder),
+                f"{item.bytes / 1e6:.1f}",
+                str(len(item.snapshots)),
+            )
+        out_console().print(table)
+
+
+@app.command()
+def verify(
+    collection: Name,
+    repair: Annotated[bool, typer.Option("--repair", help="Mend what has drifted.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Check that the legs of an index agree with its manifest, its texts and its model."""
+    with handle_errors(as_json), open_collections(load_settings()) as collections:
+        report = collections.verify(collection, repair=repair)
+        if as_json:
+            emit_json(report.to_json())
+        else:
+            state = "[green]good[/]" if report.ok else "[red]not good[/]"
+            out_console().print(f"{escape(collection)}: {state}{' (repaired)' if report.repaired else ''}")
+            for name, value in report.to_json().items():
+                out_console().print(f"  {name}: {value}")
+            if not report.ok and not repair:
+                err_console().print(f"Mend it: vidence index verify {escape(collection)} --repair")
+        if not report.ok:
+            raise typer.Exit(EXIT_GATE_FAILED)
+
+
+@app.command()
+def snapshot(collection: Name, as_json: AsJson = False) -> None:
+    """Keep a snapshot of a collection."""
+    with handle_errors(as_json), open_collections(load_settings()) as collections:
+        name = collections.snapshot(collection)
+        _say({"collection": collection, "snapshot": name}, f"Snapshot {name}", as_json)
+
+
+@app.command()
+def restore(
+    collection: Name,
+    snapshot: Annotated[str, typer.Argument(help="The snapshot's name, as `index list --json` gives it.")],
+    as_json: AsJson = False,
+) -> None:
+    """Take a collection back to a snapshot."""
+    with handle_errors(as_json), open_collections(load_settings()) as collections:
+        collections.restore(collection, snapshot)
+        _say({"collection": collection, "restored": snapshot}, f"Restored {snapshot}", as_json)
+
+
+@app.command()
+def drop(collection: Name, as_json: AsJson = False) -> None:
+    """Delete a collection with its snapshots."""
+    with handle_errors(as_json), open_collections(load_settings()) as collections:
+        collections.drop(collection)
+        _say({"collection": collection, "dropped": True}, f"Dropped {collection}", as_json)
+
+
+def _say(body: dict[str, Any], text: str, as_json: bool) -> None:
+    if as_json:
+        emit_json(body)
+    else:
+        out_console().print(escape(text))
+
+
+def _show_report(report: AddReport) -> None:
+    console = out_console()
+    console.print(
+        f"[bold]{escape(report.collection)}[/]: {report.added:,} added, {report.replaced:,} replaced, "
+        f"{report.unchanged:,} unchanged, {len(report.failed):,} failed, {report.skipped:,} of other types"
+    )
+    console.print(f"It holds {report.documents:,} documents in {report.chunks:,} pieces.")
+    for item in report.failed:
+        err_console().print(f"[red]{item.kind}[/] {escape(item.path)}: {escape(item.message)}")
+
+
+@contextmanager
+def _progress(as_json: bool) -> Iterator[Callable[[str, int, int], None] | None]:
+    """Show a bar on a terminal; nothing where stderr is a file or JSON was asked for."""
+    console = err_console()
+    if as_json or not console.is_terminal:
+        yield None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("read", total=None)
+
+        def show(stage: str, done: int, total: int) -> None:
+            bar.update(task, description=stage, completed=done, total=total)
+
+        yield show

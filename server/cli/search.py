@@ -1,0 +1,145 @@
+"""`vidence search`: one query, or a file of them, over collections."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from core.contracts import drop_none
+from core.errors import invalid_input, not_found, unavailable
+from core.settings import load_settings
+from server.cli.index import open_collections
+from server.cli.output import emit_json, handle_errors, out_console
+
+if TYPE_CHECKING:
+    from knowledge.collections import Collections
+    from knowledge.records import Hit
+
+_BATCH = 64
+
+
+class Mode(StrEnum):
+    """Which legs of the index to use."""
+
+    hybrid = "hybrid"
+    dense = "dense"
+    sparse = "sparse"
+
+
+def search(
+    query: Annotated[str, typer.Argument(help="What to search for.", show_default=False)] = "",
+    collection: Annotated[
+        list[str] | None, typer.Option("--collection", "-c", help="Where to search; may be repeated.")
+    ] = None,
+    image: Annotated[str | None, typer.Option(help="Find images like this one.")] = None,
+    queries: Annotated[
+        str | None, typer.Option(help="JSON lines `{id, query}`; prints document ids, a line a query.")
+    ] = None,
+    k: Annotated[int, typer.Option("-k", min=1, help="How many hits.")] = 10,
+    mode: Annotated[Mode, typer.Option(help="Vectors and words, or one of them.")] = Mode.hybrid,
+    rerank: Annotated[
+        bool,
+        typer.Option("--rerank/--no-rerank", help="No reranker is built in yet: the fused order is final."),
+    ] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Search collections by meaning and by words."""
+    with handle_errors(as_json or queries is not None):
+        _check(query, image, queries)
+        with open_collections(load_settings()) as collections:
+            if queries is not None:
+                for body in _answer_file(
+                    collections, collection or [], Path(queries), k=k, mode=mode, rerank=rerank
+                ):
+                    emit_json(body)
+                return
+            hits = collections.search(collection or [], query, k, mode=mode.value, rerank=rerank)
+        if as_json:
+            emit_json({"query": query, "hits": [_hit(hit) for hit in hits]})
+        else:
+            _show(hits)
+
+
+def _check(query: str, image: str | None, queries: str | None) -> None:
+    given = [name for name, value in (("QUERY", query), ("--image", image), ("--queries", queries)) if value]
+    if len(given) != 1:
+        raise invalid_input(
+            f"Give one of QUERY, --image and --queries, not {' and '.join(given) or 'none'}",
+            help='For example: vidence search "boiler pressure" --collection manuals',
+        )
+    if image is not None:
+        if not Path(image).is_file():
+            raise not_found(f"No such image: {image}", help="Check the path after --image.")
+        raise unavailable(
+            "Images cannot be found by their pixels yet",
+            help="Describe what they show in words: captions and names are searched.",
+            retryable=False,
+        )
+
+
+def _answer_file(
+    collections: Collections, names: list[str], path: Path, *, k: int, mode: Mode, rerank: bool
+) -> Iterator[dict[str, Any]]:
+    """Yield `{id, hits: [{id, score}]}` a query; hits are documents, by their best piece."""
+    records = list(_read_queries(path))
+    for start in range(0, len(records), _BATCH):
+        part = records[start : start + _BATCH]
+        found = collections.search_many(
+            names, [query for _, query in part], k, mode=mode.value, rerank=rerank, by_document=True
+        )
+        for (id_, _), hits in zip(part, found, strict=True):
+            yield {"id": id_, "hits": [{"id": hit.doc_id, "score": hit.score} for hit in hits]}
+
+
+def _read_queries(path: Path) -> Iterator[tuple[Any, str]]:
+    if not path.is_file():
+        raise not_found(f"No such file: {path}", help="Check the path after --queries.")
+    with path.open(encoding="utf-8", errors="replace") as lines:
+        for number, line in enumerate(lines, start=1):
+            if not line.strip():
+                continue
+            try:
+                record = json.loads(line)
+                yield record["id"], str(record["query"])
+            except (ValueError, KeyError, TypeError) as error:
+                raise invalid_input(
+                    f"{path}, line {number}, is not a query", help="Lines are JSON: `{id, query}`."
+                ) from error
+
+
+def _hit(hit: Hit) -> dict[str, Any]:
+    return {
+        "id": hit.id,
+        "score": hit.score,
+        "title": hit.title,
+        "snippet": hit.snippet,
+        "locator": drop_none(hit.locator.model_dump(mode="json")),
+    }
+
+
+def _show(hits: list[Hit]) -> None:
+    console = out_console()
+    if not hits:
+        console.print("[yellow]Nothing was found.[/]")
+    for place, hit in enumerate(hits, start=1):
+        console.print(f"[bold]{place}. {escape(hit.title)}[/] [dim]{hit.score:.3f}[/]")
+        console.print(f"   {escape(hit.snippet)}")
+        console.print(f"   [dim]{escape(where(hit))}[/]")
+
+
+def where(hit: Hit) -> str:
+    """Return where a hit stands, in words."""
+    parts = [hit.source]
+    if hit.locator.page is not None:
+        parts.append(f"page {hit.locator.page}")
+    if hit.locator.lines is not None:
+        parts.append(f"lines {hit.locator.lines[0]}-{hit.locator.lines[1]}")
+    if hit.locator.section:
+        parts.append(hit.locator.section)
+    return ", ".join(parts)
