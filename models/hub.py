@@ -42,6 +42,7 @@ class ModelHub:
         self._look_prompt = look_prompt
         self._cache = settings.root / "cache"
         self._embedder: Embedder | None = None
+        self._locks: dict[tuple[asyncio.AbstractEventLoop, str], asyncio.Lock] = {}
 
     def close(self) -> None:
         """End the worker process."""
@@ -113,12 +114,15 @@ class ModelHub:
     async def _cached(self, job: str, version: str, sha256: str, **kwargs: Any) -> Any:
         folder = self._cache / job / version
         path = folder / sha256[:2] / f"{sha256}.json"
-        known = await asyncio.to_thread(_load, path)
-        if known is not None:
-            return known
-        result = await self._runner.call(job, path=str(self._images.path(sha256)), **kwargs)
-        await asyncio.to_thread(_save, path, result)
-        return result
+        # Two routes often want the same reading at once; the second one waits for the first.
+        running = (asyncio.get_running_loop(), str(path))
+        async with self._locks.setdefault(running, asyncio.Lock()):
+            known = await asyncio.to_thread(_load, path)
+            if known is not None:
+                return known
+            result = await self._runner.call(job, path=str(self._images.path(sha256)), **kwargs)
+            await asyncio.to_thread(_save, path, result)
+            return result
 
 
 _EMBEDDED_NAMES = {
