@@ -1,0 +1,85 @@
+"""Routing accuracy on the paraphrases of `benchmarks/routing.jsonl`, by rules alone and with embeddings.
+
+    python -m benchmarks.routing [FILE.jsonl] [--mode rules|embedding|both] [--json] [--errors]
+
+The file's questions were fixed before the router was tuned. Lines are `{id, action, question,
+paraphrases, context: {images, image_kind, collections, profile}}`; the paraphrases are scored.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from agents.router import ACTIONS, RouteContext, Router
+from core.settings import Settings
+from models.embeddings import open_embedder
+
+DEFAULT = Path(__file__).parent / "routing.jsonl"
+
+
+def context_of(row: dict[str, Any]) -> RouteContext:
+    """Read the context of a benchmark line."""
+    given = row["context"]
+    kind = given.get("image_kind", "none")
+    kinds = () if kind == "none" else (kind,) * given["images"]
+    return RouteContext(given["images"], kinds, tuple(given["collections"]), given["profile"])
+
+
+def score(rows: list[dict[str, Any]], router: Router) -> dict[str, Any]:
+    """Route every paraphrase; return accuracy, accuracy by action, confusions and errors."""
+    confusion: Counter[tuple[str, str]] = Counter()
+    errors = []
+    for row in rows:
+        for text in row["paraphrases"]:
+            route = router.route(text, context_of(row))
+            confusion[row["action"], route.action] += 1
+            if route.action != row["action"]:
+                top = {name: round(value, 2) for name, value in list(route.scores.items())[:3]}
+                errors.append({"id": row["id"], "question": text, "scores": top})
+    total = sum(confusion.values())
+    right = sum(count for (gold, got), count in confusion.items() if gold == got)
+    golds = Counter(gold for gold, _ in confusion.elements())
+    by_action = {action: confusion[action, action] / max(1, golds[action]) for action in ACTIONS}
+    wrong = {f"{gold} -> {got}": n for (gold, got), n in confusion.most_common() if gold != got}
+    return {
+        "strings": total,
+        "accuracy": right / total,
+        "by_action": by_action,
+        "confusions": wrong,
+        "errors": errors,
+    }
+
+
+def main() -> None:
+    """Print the figures for the modes asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("file", nargs="?", type=Path, default=DEFAULT)
+    parser.add_argument("--mode", choices=("rules", "embedding", "both"), default="both")
+    parser.add_argument("--errors", action="store_true", help="print every wrong string")
+    parser.add_argument("--json", action="store_true")
+    args = parser.parse_args()
+    rows = [json.loads(line) for line in args.file.read_text().splitlines() if line.strip()]
+    embedder = open_embedder(Settings())
+    routers = {"rules": Router(), "embedding": Router(lambda: embedder)}
+    wanted = routers if args.mode == "both" else {args.mode: routers[args.mode]}
+    results = {name: score(rows, router) for name, router in wanted.items()}
+    if args.json:
+        print(json.dumps(results))
+        return
+    for name, result in results.items():
+        print(f"{name}: {result['accuracy']:.1%} of {result['strings']} paraphrases")
+        for action, value in result["by_action"].items():
+            print(f"  {action:15s} {value:.0%}")
+        for confusion, count in result["confusions"].items():
+            print(f"    {confusion}: {count}")
+        if args.errors:
+            for error in result["errors"]:
+                print("   ", json.dumps(error))
+
+
+if __name__ == "__main__":
+    main()
