@@ -198,11 +198,11 @@ def _runs(winners: NDArray[np.int64]) -> list[Sector]:
         and merged[0][1] + len(winners) - merged[-1][2] <= _BRIDGE
     ):
         merged[0][1] = merged.pop()[1] - len(winners)
-    sectors = []
-    for index, (slice_colour, a, b) in enumerate(merged):
-        before, after = merged[index - 1], merged[(index + 1) % len(merged)]
-        start = (a + (before[2] - (len(winners) if index == 0 else 0))) / 2
-        end = (b + after[1] + (len(winners) if index == len(merged) - 1 else 0)) / 2
+    sectors: list[Sector] = []
+    for place, (slice_colour, first, last) in enumerate(merged):
+        before, after = merged[place - 1], merged[(place + 1) % len(merged)]
+        start = (first + (before[2] - (len(winners) if place == 0 else 0))) / 2
+        end = (last + after[1] + (len(winners) if place == len(merged) - 1 else 0)) / 2
         sectors.append(Sector(slice_colour, start * step, end * step))
     return sectors
 
