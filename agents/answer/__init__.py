@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 
 from agents.answer.base import AnswerTask, Extractor
 from core.contracts import Candidate
 
+CANDIDATES_PER_ROUTE = 3
 CANDIDATES_PER_NEED = 6
 """What the state carries to the check; more would only grow the checkpoints."""
 
@@ -32,11 +34,27 @@ def default_extractors() -> tuple[Extractor, ...]:
     )
 
 
-def propose(extractors: Sequence[Extractor], task: AnswerTask) -> list[Candidate]:
-    """Return the best candidates of every route, best first, with ids of their own."""
-    found = [
-        candidate.model_copy(update={"id": f"{extractor.name}-{task.subquestion_id}-{place}"})
-        for extractor in extractors
-        for place, candidate in enumerate(extractor.propose(task)[:3])
-    ]
-    return sorted(found, key=lambda candidate: -candidate.score)[:CANDIDATES_PER_NEED]
+@dataclass(frozen=True)
+class Proposals:
+    """Candidates of every route, best first, and the routes that failed with a bug."""
+
+    candidates: tuple[Candidate, ...]
+    failed: tuple[str, ...] = ()
+
+
+def propose(extractors: Sequence[Extractor], task: AnswerTask) -> Proposals:
+    """Ask every route; one with a bug is named and left out, because another may still answer."""
+    found: list[Candidate] = []
+    failed: list[str] = []
+    for extractor in extractors:
+        try:
+            proposed = extractor.propose(task)[:CANDIDATES_PER_ROUTE]
+        except Exception as error:  # noqa: BLE001 - named in the run's steps by the caller
+            failed.append(f"{extractor.name}: {type(error).__name__}: {error}")
+            continue
+        found += [
+            candidate.model_copy(update={"id": f"{extractor.name}-{task.subquestion_id}-{place}"})
+            for place, candidate in enumerate(proposed)
+        ]
+    best = sorted(found, key=lambda candidate: -candidate.score)[:CANDIDATES_PER_NEED]
+    return Proposals(tuple(best), tuple(failed))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from agents.answer import propose
@@ -50,9 +51,9 @@ async def _intermediate_answers(state: State, services: Services, items: list[Su
             continue
         evidence = await evidence_of(services.store, state["run_id"], [item])
         task = AnswerTask(parse_question(item.question), evidence, item.id, image_sizes(state))
-        best = max(propose(services.extractors, task), key=lambda c: c.score, default=None)
-        if best is not None:
-            answers[item.id] = best.short_answer
+        proposals = await asyncio.to_thread(propose, services.extractors, task)
+        if proposals.candidates:
+            answers[item.id] = proposals.candidates[0].short_answer
     return answers
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from agents.answer import propose
+from agents.answer import Proposals, propose
 from agents.answer.base import AnswerTask
 from agents.answer.direct import direct_answer
 from agents.compose import compose
@@ -24,21 +24,31 @@ async def draft(state: State, services: Services) -> dict[str, Any]:
     question = parse_question(state["question"])
     needs = final_needs(subquestions(state))
     if not needs:
-        candidates = await _direct(state, services)
+        drafted = Proposals(tuple(await _direct(state, services)))
     elif len(needs) == 1:
-        candidates = await _propose(question, needs[0], state, services)
+        drafted = await _propose(question, needs[0], state, services)
     else:
-        candidates = await _assemble(question, needs, state, services)
-    spent: dict[str, Any] = {}
+        drafted = await _assemble(question, needs, state, services)
+    candidates = [item.model_dump() for item in drafted.candidates]
+    update: dict[str, Any] = {
+        "decision": {},
+        "steps": [_failure(name) for name in drafted.failed],
+        "usage": {},
+    }
     chat = services.models.chat("answerer")
     if chat is not None and needs:
         from agents.answer.chat import chat_answer
 
         evidence = await evidence_of(services.store, state["run_id"], subquestions(state))
         reply = await chat_answer(chat, question, reselect(question, evidence), profile_of(state))
-        candidates = [*reply.candidates, *candidates]
-        spent = {"usage": reply.usage, "steps": reply.steps}
-    return {"candidates": [item.model_dump() for item in candidates], "decision": {}, **spent}
+        candidates = [*(item.model_dump() for item in reply.candidates), *candidates]
+        update["usage"] = dict(reply.usage)
+        update["steps"] += reply.steps
+    return {"candidates": candidates, **update}
+
+
+def _failure(name: str) -> dict[str, Any]:
+    return {"node": "draft", "tool": name, "ms": 0.0, "ok": False, "error_kind": "internal"}
 
 
 async def _direct(state: State, services: Services) -> list[Candidate]:
@@ -47,7 +57,7 @@ async def _direct(state: State, services: Services) -> list[Candidate]:
     return candidates
 
 
-async def _propose(question: ParsedQuestion, need: Need, state: State, services: Services) -> list[Candidate]:
+async def _propose(question: ParsedQuestion, need: Need, state: State, services: Services) -> Proposals:
     evidence: list[Evidence] = await evidence_of(
         services.store, state["run_id"], [*need.support, *need.routes]
     )
@@ -57,14 +67,17 @@ async def _propose(question: ParsedQuestion, need: Need, state: State, services:
 
 async def _assemble(
     question: ParsedQuestion, needs: list[Need], state: State, services: Services
-) -> list[Candidate]:
+) -> Proposals:
     parts: list[tuple[str, Candidate]] = []
+    failed: list[str] = []
     for need in needs:
         found = await _propose(parse_question(need.question), need, state, services)
-        if found:
-            parts.append((need.question, found[0]))
+        failed += found.failed
+        if found.candidates:
+            parts.append((need.question, found.candidates[0]))
     whole = compose(question, parts) if len(parts) == len(needs) else None
     if whole is not None:
-        return [whole, *(candidate for _, candidate in parts)]
+        return Proposals((whole, *(candidate for _, candidate in parts)), tuple(failed))
     # A part is missing: what was found is offered, but not as the whole answer.
-    return [c.model_copy(update={"score": c.score * 0.5}) for _, c in parts]
+    halved = tuple(c.model_copy(update={"score": c.score * 0.5}) for _, c in parts)
+    return Proposals(halved, tuple(failed))

@@ -15,7 +15,7 @@ from core.errors import VidenceError, unavailable
 from core.run_store import MemoryRunStore, SqliteRunStore
 from graph.app import build_graph
 from graph.services import Services
-from tests.support.fakes import FakeSearch, ScriptedPlanner, fake_services, search
+from tests.support.fakes import EchoExtractor, FakeSearch, ScriptedPlanner, fake_services, search
 
 DRAFT = PlanDecision(next="draft")
 
@@ -95,8 +95,6 @@ async def test_a_claim_whose_quote_is_not_in_its_evidence_never_becomes_the_answ
         name = "liar"
 
         def propose(self, task: Any) -> list[Any]:
-            from tests.support.fakes import EchoExtractor
-
             return [
                 candidate.model_copy(
                     update={
@@ -209,6 +207,20 @@ async def test_a_bug_in_a_tool_is_a_typed_error_and_the_run_goes_on(tmp_path: Pa
     result = await run(fake_services(tmp_path, planner, tool))
     assert result.status == "abstained"
     assert [step.error_kind for step in result.steps if step.node == "act"] == ["internal"]
+
+
+async def test_a_bug_in_one_route_is_recorded_and_another_route_answers(tmp_path: Path) -> None:
+    class Broken:
+        name = "broken"
+
+        def propose(self, task: Any) -> list[Any]:
+            raise KeyError("oops")
+
+    planner = ScriptedPlanner(PlanDecision(next="act", subquestions=(search("q1", "x"),)), DRAFT)
+    services = fake_services(tmp_path, planner, extractors=[Broken(), EchoExtractor()])
+    result = await run(services)
+    assert result.status == "done"
+    assert [step.tool for step in result.steps if not step.ok] == ["broken: KeyError: 'oops'"]
 
 
 def test_a_failure_carries_help(tmp_path: Path) -> None:
