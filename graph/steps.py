@@ -9,23 +9,23 @@ from typing import Any, Protocol, TypeVar
 from graph.services import Services
 from graph.state import NEW
 
-S = TypeVar("S", contravariant=True)
+S_contra = TypeVar("S_contra", contravariant=True)
 Update = dict[str, Any]
-Node = Callable[[S, Services], Awaitable[Update]]
+Node = Callable[[S_contra, Services], Awaitable[Update]]
 
 
-class BoundNode(Protocol[S]):
+class BoundNode(Protocol[S_contra]):
     """A node as LangGraph calls it."""
 
-    async def __call__(self, state: S) -> Update:
+    async def __call__(self, state: S_contra) -> Update:
         """Return a partial update."""
         ...
 
 
-def bind(name: str, node: Node[S], services: Services) -> BoundNode[S]:
+def bind(name: str, node: Node[S_contra], services: Services) -> BoundNode[S_contra]:
     """Give a node its services, and let its update carry a step record and the time it took."""
 
-    async def run(state: S) -> Update:
+    async def run(state: S_contra) -> Update:
         start = time.perf_counter()
         update = await node(state, services)
         ms = round((time.perf_counter() - start) * 1000, 3)
