@@ -6,17 +6,16 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from agents.answer.chart_facts import claim, number
 from agents.answer.chart_intent import HIGH, LOW
+from agents.answer.chart_limits import CANNOT, limit_of, period_change, years_beyond
 from agents.answer.chart_table import Cell, Chart, in_order, named_in
 from agents.answer.chart_trend import one_way, shape_of
 from core.contracts import Citation, DraftClaim
 from core.text import find_numbers
 
-_CANNOT = re.compile(
-    r"\b(?:cannot|can['’]?t|can not|unable|inadequate|insufficient|not (?:possible|enough|available)|not be determined"
-    r"|impossible|does not allow|not fully visible|no (?:reliable|way))\b", re.I)  # fmt: skip
 _NONE = re.compile(r"^\s*none of (?:the )?(?:above|these)", re.I)
 _NOT = re.compile(r"\b(?:not|never|no|neither|n['’]t)\b", re.I)
 _UP = re.compile(
@@ -71,6 +70,7 @@ class Choice:
 def choose(chart: Chart, stem: str, options: dict[str, str]) -> Choice | None:
     """Return the option that the table supports best, or None when it supports none."""
     verdicts = {letter: judge(chart, stem, text) for letter, text in options.items()}
+    verdicts |= _periods(chart, stem, options)
     none = next((letter for letter, text in options.items() if _NONE.match(text)), None)
     if none is not None:
         others = [v for letter, v in verdicts.items() if letter != none]
@@ -87,6 +87,29 @@ def choose(chart: Chart, stem: str, options: dict[str, str]) -> Choice | None:
     sure = min(0.9, 0.35 + 0.45 * best.score + 0.2 * min(1.0, lead))
     cells = [cell.sure for cell in best.cells]
     return Choice(letter, sure * (0.5 + 0.5 * (min(cells) if cells else 0.8)), claims)
+
+
+def _periods(chart: Chart, stem: str, options: dict[str, str]) -> dict[str, Verdict]:
+    """Compare periods offered as options, for `which period has the larger increase (or decrease)`."""
+    asks = re.search(
+        r"\b(?:larger|largest|greater|greatest|bigger|biggest|smaller|smallest|steeper|steepest)\b",
+        stem,
+        re.I,
+    )
+    if asks is None or len(chart.series) > 1 or not (_UP.search(stem) or _DOWN.search(stem)):
+        return {}
+    changes = {
+        letter: change
+        for letter, text in options.items()
+        if len(text) < 40 and (change := period_change(chart.cells, text)) is not None
+    }
+    if len(changes) < 2:
+        return {}
+    sign = -1 if _DOWN.search(stem) else 1
+    sign *= -1 if asks.group().lower().startswith("small") else 1
+    best = max(changes, key=lambda letter: sign * changes[letter][0])
+    cells = tuple(cell for change in changes.values() for cell in change[1:])
+    return {letter: Verdict(0.9 if letter == best else -0.9, cells, _state(cells)) for letter in changes}
 
 
 def _left_over(verdicts: dict[str, Verdict]) -> Choice | None:
@@ -107,10 +130,12 @@ def _about(chart: Chart) -> tuple[DraftClaim, ...]:
 
 def judge(chart: Chart, stem: str, option: str) -> Verdict:
     """Test one option against the table."""
-    if _CANNOT.search(option):
+    if CANNOT.search(option):
         return _cannot(chart, stem, option)
     if not chart.cells:
         return Verdict(-0.1)
+    if years_beyond(chart, option):
+        return Verdict(-0.3)  # it speaks of what is not shown
     for test in (_superlatives, _fraction, _ratio, _numeric, _comparison, _trend):
         verdict = test(chart, stem, option)
         if verdict is not None:
@@ -120,26 +145,11 @@ def judge(chart: Chart, stem: str, option: str) -> Verdict:
 
 def _cannot(chart: Chart, stem: str, option: str) -> Verdict:
     """Judge `it cannot be told`: right when the scale, the values or the period asked for are missing."""
-    if not chart.cells:
-        return Verdict(0.8, (), _about(chart))
-    shaky = [c for c in chart.cells if c.sure < 0.2]
-    beyond = re.search(r"\b(?:beyond|visible|exceed\w*|extend\w*|canvas|cut off)\b", option, re.I)
-    if beyond and (shaky or _missing_tail(chart)):
-        cells = tuple(shaky or chart.cells[-1:])
-        return Verdict(0.7, cells, _state(cells))
-    empty = [c for c in chart.cells if c.value == 0 and 0.3 < c.sure < 0.6]
-    if empty and re.search(r"\b(?:whole|entire|week|year|average|total)\b", stem, re.I):
-        return Verdict(0.6, tuple(empty[:3]), _state(empty[:3]))
-    years = [int(y) for y in re.findall(r"\b(1[5-9]\d\d|20\d\d)\b", f"{stem} {option}")]
-    shown = [int(y) for c in chart.categories for y in re.findall(r"\b(1[5-9]\d\d|20\d\d)\b", c)]
-    if years and shown and (min(years) < min(shown) or max(years) > max(shown)):
-        ends = (chart.cells[0], chart.cells[-1])
-        return Verdict(0.65, ends, _state(ends))
-    return Verdict(-0.25)
-
-
-def _missing_tail(chart: Chart) -> bool:
-    return chart.kind == "line" and len(chart.cells) >= 2
+    found = limit_of(chart, stem, option)
+    if found is None:
+        return Verdict(-0.25)
+    score, cells = found
+    return Verdict(score, cells, _state(cells) or _about(chart))
 
 
 def _state(cells: Sequence[Cell]) -> tuple[DraftClaim, ...]:
@@ -180,7 +190,7 @@ def _superlatives(chart: Chart, stem: str, option: str) -> Verdict | None:
         right ^= bool(_NOT.search(part))
         word = "highest" if highest else "lowest"
         told = claim(f"{extreme.full_name} has the {word} value: {number(extreme.value)}.", rivals)
-        verdicts.append(Verdict(0.9 if right else -0.9, (cell,), (told,)))
+        verdicts.append(Verdict((0.92 if highest else 0.9) if right else -0.9, (cell,), (told,)))
     if not verdicts:
         return None
     worst = min(verdicts, key=lambda v: v.score)
@@ -244,7 +254,7 @@ def _ratio(chart: Chart, stem: str, option: str) -> Verdict | None:
 
 def _numeric(chart: Chart, stem: str, option: str) -> Verdict | None:
     cells = _subject(chart, option, stem)
-    if len(cells) != 1:
+    if len(cells) != 1 or re.search(r"\b(?:average|mean|total|combined|sum)\b", f"{stem} {option}", re.I):
         return None
     names = {n.value for n in find_numbers(f"{cells[0].category} {cells[0].series}")}
     numbers = [n.value for n in find_numbers(option) if n.value not in names]
@@ -256,7 +266,7 @@ def _numeric(chart: Chart, stem: str, option: str) -> Verdict | None:
     if re.search(r"\b(?:above|over|more than|exceed\w*)\b", option, re.I):
         return Verdict(0.8 if value > wanted else -0.9, tuple(cells), _state(cells))
     off = abs(value - wanted) / max(abs(value), abs(wanted), 1e-9)
-    return Verdict(0.9 - 3 * off if off < 0.1 else -0.8, tuple(cells), _state(cells))
+    return Verdict(0.85 - 3 * off if off < 0.1 else -0.8, tuple(cells), _state(cells))
 
 
 def _comparison(chart: Chart, stem: str, option: str) -> Verdict | None:
@@ -297,7 +307,11 @@ def _trend(chart: Chart, stem: str, option: str) -> Verdict | None:
     change = abs(values[-1] - values[0]) / level
     up, down = _UP.search(option), _DOWN.search(option)
     score: float | None = None
-    if _FLAT.search(option) or re.search(r"\bslightly\b.*\bsame\b", option, re.I):
+    if re.search(r"\bby the same amount\b|\bat the same rate\b", option, re.I):
+        steps = [b - a for a, b in pairwise(values)]
+        even = max(steps) - min(steps) < 0.05 * (max(values) - min(values))
+        score = 0.8 if even else -0.7
+    elif _FLAT.search(option) or re.search(r"\bslightly\b.*\bsame\b", option, re.I):
         spread = (max(values) - min(values)) / level
         score = 0.8 if spread < 0.05 else (-0.2 if spread < 0.12 else -0.9)
     elif _ERRATIC.search(option):

@@ -23,9 +23,18 @@ def shape_of(values: Sequence[float]) -> Shape:
         return "constant"
     steps = [b - a for a, b in itertools.pairwise(values)]
     travelled = sum(abs(step) for step in steps)
-    if abs(net) >= 0.45 * travelled and abs(net) >= 0.4 * spread:
+    if abs(net) >= 0.4 * spread and (abs(net) >= 0.45 * travelled or abs(_correlation(values)) >= 0.85):
         return "increasing" if net > 0 else "decreasing"
     return "fluctuating"
+
+
+def _correlation(values: Sequence[float]) -> float:
+    """Return Pearson's correlation of the values with their order."""
+    count = len(values)
+    middle, mean = (count - 1) / 2, sum(values) / count
+    product = sum((i - middle) * (v - mean) for i, v in enumerate(values))
+    norm = sum((i - middle) ** 2 for i in range(count)) * sum((v - mean) ** 2 for v in values)
+    return product / norm**0.5 if norm else 0.0
 
 
 def one_way(values: Sequence[float], direction: int) -> bool:

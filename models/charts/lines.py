@@ -61,6 +61,7 @@ def read_lines(
             if cell is not None:
                 cells.append(cell)
                 used |= {printed[0]} if printed else set()
+        cells += _cut_off(scene, stroke, name, axis, places)
     return LineReading(tuple(cells), frozenset(used))
 
 
@@ -219,6 +220,23 @@ def _labels_at(
             found[index] = (text, number)
             gone.add(text)
     return found
+
+
+def _cut_off(
+    scene: Scene, stroke: Stroke, name: str, axis: Axis | None, places: Sequence[Place]
+) -> list[ChartCell]:
+    """Return doubtful cells for labels past the point where a line leaves the canvas at its top."""
+    if axis is None:
+        return []
+    last = stroke.runs[stroke.end]
+    beyond = [p for p in places if p.x > stroke.end + 0.9 * scene.unit]
+    if not beyond or last.top > axis.span[0] - 2:
+        return []
+    box = scene.original((stroke.end - 4, last.top, stroke.end + 4, last.bottom + 1))
+    value = tidy(axis.value(last.top), 0.01)
+    return [
+        ChartCell(series=name, category=place.name, value=value, confidence=0.1, box=box) for place in beyond
+    ]
 
 
 def _cell(
