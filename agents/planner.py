@@ -32,6 +32,8 @@ class PlanView:
     image_kinds: dict[str, str] = field(default_factory=dict)
     """By image hash: document, chart, photo, scan or unknown, as measured from the pixels."""
     collections: tuple[str, ...] = ()
+    collection_kinds: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """By collection: which of passage, image and code it holds, when known."""
     subquestions: tuple[SubQuestion, ...] = ()
     findings: dict[str, tuple[Finding, ...]] = field(default_factory=dict)
     """By sub-question id."""
