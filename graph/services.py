@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -79,10 +79,12 @@ def open_services(
 
 
 def _planner(settings: Settings, models: ModelHub) -> Planner:
-    from agents.planner_chat import ChatPlanner
     from agents.planner_rules import RulesPlanner
 
-    embedder: Callable[[], object] | None = models.embedder if settings.router == "embedding" else None
-    rules = RulesPlanner(embedder)  # type: ignore[arg-type]
+    rules = RulesPlanner(models.embedder if settings.router == "embedding" else None)
     chat = models.chat("planner")
-    return rules if chat is None else ChatPlanner(chat, rules)
+    if chat is None:
+        return rules
+    from agents.planner_chat import ChatPlanner
+
+    return ChatPlanner(chat, rules)
