@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-OCR_VERSION = "rapidocr-3.10-ppocr6-3"
+OCR_VERSION = "rapidocr-3.10-ppocr6-4"
 """Changes whenever the same pixels may give other lines; part of every cache key."""
 
 _LONG_SIDE = 2000  # a page: longer adds seconds, not characters

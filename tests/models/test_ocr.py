@@ -105,6 +105,13 @@ def test_a_label_and_a_far_value_are_split_and_words_of_a_phrase_stay_together()
     assert parts[1].box[0] == pytest.approx(200, abs=3)
 
 
+def test_a_label_that_touches_its_figure_is_joined_and_a_column_is_not():
+    near = finish([line("Date", 0, 0, 60), line("01/02/2018", 63, 0, 150)], width=900, height=40)
+    assert [item.text for item in near] == ["Date 01/02/2018"]
+    apart = finish([line("Cash", 0, 0, 60), line("9.10", 75, 0, 60)], width=900, height=40)
+    assert [item.text for item in apart] == ["Cash", "9.10"]
+
+
 def test_words_that_do_not_match_their_line_leave_it_whole():
     odd = line("abc", 0, 0, 200, words=[Word("x", (0, 0, 5, 20)), Word("y", (100, 0, 120, 20))])
     assert split_at_gaps(odd) == [odd]
