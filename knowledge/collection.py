@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from core.errors import VidenceError, not_found, unavailable
@@ -19,10 +20,14 @@ from knowledge.manifest import Chunk, Manifest, chunk_id
 from knowledge.records import CollectionInfo, Piece, Progress, VerifyReport
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from models.embeddings import Embedder
 
 _LOCK_WAIT_S = 5.0
 _SYNC_BATCH = 2000
+_KEPT_FILTERS = 16
 
 
 class Collection:
@@ -35,6 +40,7 @@ class Collection:
         self.manifest = Manifest(folder / "manifest.db")
         self._dense: tuple[str, DenseLeg] | None = None
         self._sparse: tuple[str, sparse.SparseLeg] | None = None
+        self._filters: tuple[int, dict[str, NDArray[np.int64] | None]] = (-1, {})
 
     def close(self) -> None:
         """Let go of the files."""
@@ -67,12 +73,14 @@ class Collection:
             ) from error
 
     def dense_leg(self) -> DenseLeg:
-        """Return the dense leg in the folder that the manifest names."""
-        name = self.manifest.get("dense_folder")
-        if self._dense is None or self._dense[0] != name:
+        """Return the dense leg in the folder that the manifest names, as it was last written."""
+        name = self.manifest.get("dense_folder") or "none"
+        # Another process may have written since: chromadb would go on with what it read at first.
+        state = f"{name}@{self.manifest.get('dense_version')}"
+        if self._dense is None or self._dense[0] != state:
             if self._dense is not None:
                 self._dense[1].close()
-            self._dense = (name, DenseLeg(self.folder / "dense" / (name or "none")))
+            self._dense = (state, DenseLeg(self.folder / "dense" / name))
         return self._dense[1]
 
     def _new_dense_folder(self) -> None:
@@ -92,6 +100,26 @@ class Collection:
                 )
             self._sparse = (version, sparse.SparseLeg(folder))
         return self._sparse[1]
+
+    def allowed(self, where: Mapping[str, Any]) -> NDArray[np.int64] | None:
+        """Return the sorted numbers of the chunks that a filter lets through; None means all of them.
+
+        Filters repeat (each tool asks for one kind), so that answers are kept until documents change.
+        """
+        import numpy as np
+
+        if not where:
+            return None
+        version = self.manifest.version
+        if self._filters[0] != version or len(self._filters[1]) > _KEPT_FILTERS:
+            self._filters = (version, {})
+        key = json.dumps(where, sort_keys=True)
+        known = self._filters[1]
+        if key not in known:
+            numbers = self.manifest.numbers_where(dict(where))
+            everything = len(numbers) == self.manifest.counts()[1]
+            known[key] = None if everything else np.asarray(sorted(numbers), dtype=np.int64)
+        return known[key]
 
     def check_model(self) -> None:
         """Refuse an embedding model other than the one that the collection was built with.

@@ -48,12 +48,11 @@ def search_collections(
         for collection in collections:
             collection.check_model()
         vectors = list(collections[0].embedder().embed(queries))
-    allowed = {item.name: item.manifest.numbers_where(dict(where)) for item in collections} if where else {}
     results = []
     for query, vector in zip(queries, vectors, strict=True):
         scored: dict[str, _Scored] = {}
         for collection in collections:
-            found = _candidates(collection, query, vector, max(_DEPTH, 3 * k), mode, where, allowed)
+            found = _candidates(collection, query, vector, max(_DEPTH, 3 * k), mode, where)
             scored.update(found)
         for item in scored.values():
             item.fused = _fused(item, mode)
@@ -68,14 +67,15 @@ def _candidates(
     depth: int,
     mode: SearchMode,
     where: Mapping[str, Any],
-    allowed: Mapping[str, set[int]],
 ) -> dict[str, _Scored]:
     found: dict[str, _Scored] = {}
+    allowed = collection.allowed(where)
     if mode != "dense":
-        found = _by_words(collection, query, depth, allowed.get(collection.name))
+        found = _by_words(collection, query, depth, allowed)
     if vector is None:
         return found
-    near = collection.dense_leg().search(vector, depth, where) if collection.manifest.version else []
+    # A filter that lets everything through would only slow the vectors down.
+    near = collection.dense_leg().search(vector, depth, where if allowed is not None else {})
     _add_word_scores(collection, query, [id_ for id_, _ in near if id_ not in found], found, mode)
     for id_, cosine in near:
         found.setdefault(id_, _Scored(collection)).dense = normalise_dense(cosine)
@@ -86,13 +86,15 @@ def _candidates(
     return found
 
 
-def _by_words(collection: Collection, query: str, depth: int, allowed: set[int] | None) -> dict[str, _Scored]:
+def _by_words(
+    collection: Collection, query: str, depth: int, allowed: NDArray[np.int64] | None
+) -> dict[str, _Scored]:
     import numpy as np
 
     leg = collection.sparse_leg()
     scores, bound = leg.scores(query)
     if allowed is not None:
-        scores = np.where(np.isin(leg.numbers, list(allowed)), scores, 0.0)
+        scores = np.where(np.isin(leg.numbers, allowed), scores, 0.0)
     depth = min(depth, len(scores))
     best = np.argpartition(scores, -depth)[-depth:] if depth else np.zeros(0, dtype=int)
     numbers = {int(leg.numbers[place]): float(scores[place]) for place in best if scores[place] > 0}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -263,3 +265,23 @@ def test_images_are_found_by_caption_or_name(collections: Collections, tmp_path:
     outside.write_text(json.dumps({"id": "e", "image": "../../etc/hosts.png"}))
     with pytest.raises(VidenceError, match="outside"):
         collections.add("pictures", [outside])
+
+
+def test_a_reader_sees_what_another_writer_added(tmp_path: Path, docs: Path) -> None:
+    reader = Collections(tmp_path / "c", HashEmbedder)
+    reader.add("home", [docs / "boiler.md"])
+    assert reader.search("home", "roses", 1, mode="dense")[0].doc_id == "boiler.md"
+    writer = """
+import sys
+from pathlib import Path
+from knowledge.collections import Collections
+from tests.support.hash_embedder import HashEmbedder
+Collections(Path(sys.argv[1]), HashEmbedder).add("home", [sys.argv[2]])
+"""
+    root = Path(__file__).resolve().parents[2]
+    args = [sys.executable, "-c", writer, str(tmp_path / "c"), str(docs / "garden.txt")]
+    subprocess.run(args, check=True, cwd=root, capture_output=True)
+    for mode in ("dense", "sparse"):
+        [hit] = reader.search("home", "water roses in the morning", 1, mode=mode)
+        assert hit.doc_id == "garden.txt"
+    reader.close()
