@@ -34,7 +34,7 @@ _MONTHS = (
     | {name.lower(): index for index, name in enumerate(calendar.month_abbr) if name}
     | {"sept": 9}
 )
-_MONTH = "(?P<month_name>" + "|".join(sorted(_MONTHS, key=len, reverse=True)) + r")\b\.?"
+_MONTH = "(?P<month_name>" + "|".join(sorted(_MONTHS, key=len, reverse=True)) + r")(?![^\W\d_])\.?"
 _DATE_FORMS = (
     re.compile(r"(?<!\d)(?P<year>(?:19|20)\d{2})(?P<s>[-/.])(?P<month>\d{1,2})(?P=s)(?P<day>\d{1,2})(?!\d)"),
     re.compile(r"(?<![\d.])(?P<day>\d{1,2})\s?(?P<s>[-/.])\s?(?P<month>\d{1,2})\s?(?P=s)\s?(?P<year>\d{4}|\d{2})(?![\d.]*\d[-/.])(?!\d)"),

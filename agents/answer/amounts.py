@@ -14,7 +14,7 @@ from agents.answer.vocabulary import NOT_TOTAL, TOTAL_LABELS
 
 _SUMMARY = re.compile(r"\b(?:gst|tax|vat|sst)\s*(?:summar|analys|code|rate|breakdown)", re.I)
 _EXCLUDES = re.compile(r"\b(?:excl|exc\b|exclu|before|without)", re.I)
-_INCLUDES = re.compile(r"\binc|(?<!x)clusive", re.I)
+_INCLUDES = re.compile(r"\binc|\bw/|(?<!x)clusive", re.I)
 
 
 @dataclass(frozen=True)

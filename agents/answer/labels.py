@@ -38,6 +38,8 @@ _CANON = {
 _FILLER = frozenset("rm myr usd eur gbp the of and a an is in for your this s sr".split())
 _CLOCK_OR_URL = re.compile(r"(?<=\d):(?=\d)|:(?=//)")
 _MARK = re.compile(r"\s*[:：#]+\s*|\s*=\s*")
+_CURRENCY = re.compile(r"\W*(?:rm|myr|usd|eur|gbp|[$€£¥])\W*", re.I)
+_ZERO_FOR_O = re.compile(r"(?<=[a-z])0(?=[a-z])")
 _VALUE_START = re.compile(r"(?:^|(?<=\s))(?:RM|[$€£¥]|US\$)?\s?-?\(?\d(?![\w.]*\s?%)", re.I)
 
 
@@ -66,7 +68,7 @@ def pairs_of(page: Page) -> Iterator[Pair]:
             if text:
                 yield Pair(label, text, line, line, "same", _NEARNESS["same"])
         last = inline[-1] if inline else (line.text, "")
-        if not last[1]:
+        if not last[1] or _CURRENCY.fullmatch(last[1]):
             yield from _beside(page, line, last[0])
 
 
@@ -127,6 +129,7 @@ def canon(text: str) -> list[str]:
     text = re.sub(r"\(\s*s\s*\)|(?<=[a-z])\(s\)", "", text, flags=re.I).replace("#", " no ")
     found: list[str] = []
     for word in words(text):
+        word = _ZERO_FOR_O.sub("o", word)  # noqa: PLW2901 - `T0TAL` is a slip of the reader
         for part in word.replace("’", "'").removesuffix("'s").split("-"):
             name = _CANON.get(part, part)
             if name and name not in _FILLER:

@@ -84,7 +84,10 @@ TOTAL_LABELS: tuple[tuple[str, float], ...] = (
     ("total rounded", 1.0), ("rounded total", 1.0), ("total after rounding", 1.0), ("total inclusive", 0.98),
     ("total inclusive gst", 0.99), ("total inclusive tax", 0.99), ("total amount", 0.96), ("total", 0.95),
     ("total sales inclusive gst", 0.99), ("total sales", 0.86), ("total rm", 0.95), ("bill total", 0.96), ("invoice total", 0.97), ("order total", 0.95), ("amount to pay", 0.97),
-    ("nett", 0.75), ("net amount", 0.75), ("nett amount", 0.8), ("total to pay", 1.0), ("total bill", 0.95), ("total cost", 0.93), ("total price", 0.93), ("total charge", 0.93), ("sum total", 0.95), ("total incl", 0.98), ("final total", 1.0),
+    ("nett", 0.75), ("net amount", 0.75), ("nett amount", 0.8), ("total to pay", 1.0), ("total bill", 0.95), ("total cost", 0.93), ("total price", 0.93), ("total charge", 0.93), ("sum total", 0.95), ("total incl", 0.98), ("final total", 1.0), ("bill amount", 0.93), ("gross total", 0.93), ("amount", 0.72),
+    # The same word on forms in other languages.
+    ("jumlah", 0.9), ("jumlah bayaran", 0.95), ("summe", 0.9), ("gesamtbetrag", 0.95), ("montant total", 0.95),
+    ("total ttc", 0.98), ("importe total", 0.95), ("totale", 0.9), ("totaal", 0.9),
 )  # fmt: skip
 NOT_TOTAL = frozenset(
     "quantity item discount saving savings saved tax gst vat point points number count exclusive subtotal paid tender cash change before page pcs card supplies deposit".split()

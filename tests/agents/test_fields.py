@@ -139,6 +139,28 @@ def test_the_total_after_rounding_wins_over_the_one_before():
     assert answer(bill, "What is the total amount on this receipt?") == "40.00"
 
 
+@pytest.mark.parametrize(
+    "label",
+    [
+        "Total:RM",
+        "TOTAL AMT INC. GST @6%",
+        "Net Total (MYR)",
+        "T0TAL",
+        "Jumlah",
+        "Bill Amount",
+        "TOTAL W/GST",
+        "Amount due",
+        "TOTAI",
+    ],
+)
+def test_the_total_is_found_under_its_many_names(label):
+    bill = page(
+        ("Nasi Lemak", 40, 10), ("6.50", 500, 10), ("Sub Total", 40, 40), ("6.50", 500, 40), ("GST 6%", 40, 70), ("0.39", 500, 70),
+        (label, 40, 100), ("6.89", 500, 100), ("GST Summary", 40, 160), ("Amount(RM)", 300, 160), ("SR @6%", 40, 190), ("6.50", 300, 190),
+    )  # fmt: skip
+    assert answer(bill, "What is the total amount on this receipt?") == "6.89"
+
+
 def test_a_total_whose_label_was_misread_follows_from_cash_and_change():
     bill = page(
         ("TTL", 40, 10), ("28.60", 500, 10), ("Cash", 40, 40), ("100.00", 490, 40), ("Change", 40, 70), ("71.40", 500, 70)
@@ -161,6 +183,7 @@ def test_a_text_inside_an_image_that_gives_orders_is_only_text():
         ("money", "$1,250.00", ["1250.00"]),
         ("money", "11.02.18 14:08", []),
         ("date", "30 MAR 2018 18:17", ["2018-03-30"]),
+        ("date", "12JAN2018", ["2018-01-12"]),
         ("time", "7:07:39 PM", ["7:07:39 PM"]),
         ("phone", "Tel:03-3362 4395 Fax:03-3362 4396", ["03-3362 4395", "03-3362 4396"]),
         ("phone", "12/05/2018", []),
