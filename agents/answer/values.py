@@ -24,7 +24,7 @@ _TIME = re.compile(r"(?<![\d:.])\d{1,2}[:.]\d{2}(?::\d{2})?\s?(?:[ap]\.?m\b\.?)|
 _PERCENT = re.compile(r"(?<![\w.,])-?\d+(?:[.,]\d+)?\s?%")
 _COUNT = re.compile(r"(?<![\w.,/:-])\d{1,6}(?:\.\d{1,3}|\.0+)?(?![\w,/:%-])(?!\.\d)")
 _PHONE = re.compile(r"(?<![\w/])\+?\(?\d[\d\s().-]{5,18}\d(?![\w/]|-\w)")
-_EMAIL = re.compile(r"[\w.+-]+\s?@\s?[\w-]+(?:\.[\w-]+)+")
+_EMAIL = re.compile(r"[\w.+-]+\s?@\s?[\w-]+(?:\.[\w-]+)*\.[^\W\d_]{2,}")
 _URL = re.compile(r"(?:https?://)?(?:www\.[\w-]+(?:\.[\w-]+)+|[\w-]+(?:\.[\w-]+)*\.(?:com|org|net|edu|gov|io|co|my|uk|de|fr)\b)(?:/[\w./%-]*)?", re.I)  # fmt: skip
 _ID = re.compile(r"(?<![\w])(?=[\w/.#*-]*\d)[A-Z0-9][\w]*(?:[-/.*]\w+)*", re.I)
 _NAME = re.compile(r"[^\W\d_][\w .,'&()/@-]*", re.I)

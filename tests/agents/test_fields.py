@@ -189,6 +189,7 @@ def test_a_text_inside_an_image_that_gives_orders_is_only_text():
         ("phone", "12/05/2018", []),
         ("id", "18299/102/T0230", ["18299/102/T0230"]),
         ("email", "a.b@shop.co.uk", ["a.b@shop.co.uk"]),
+        ("email", "TAPE@2.50", []),
         ("name", "Amount", []),
     ],
 )
