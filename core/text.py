@@ -155,9 +155,10 @@ def has_negation(text: str) -> bool:
 
 def words(text: str) -> list[str]:
     """Return the lower-case words of a text, accents folded."""
-    folded = unicodedata.normalize("NFKD", text)
-    folded = "".join(char for char in folded if not unicodedata.combining(char))
-    return [word.lower() for word in _WORD.findall(folded)]
+    if not text.isascii():
+        folded = unicodedata.normalize("NFKD", text)
+        text = "".join(char for char in folded if not unicodedata.combining(char))
+    return [word.lower() for word in _WORD.findall(text)]
 
 
 def content_words(text: str) -> list[str]:

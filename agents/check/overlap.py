@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from agents.check.quotes import split_text
 from core.text import content_words, words
@@ -27,6 +28,7 @@ _TEMPLATE = frozenset(
 )
 
 
+@lru_cache(maxsize=8192)
 def stem(word: str) -> str:
     """Cut English endings lightly: `charts`, `rising` and `raised` meet their base forms."""
     for ending in ("'s", "’s"):

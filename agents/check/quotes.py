@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 from core.text import sentences, squash
 
@@ -22,8 +23,11 @@ _COMMAND = re.compile(
 )
 
 
+@lru_cache(maxsize=1024)
 def plain(text: str) -> str:
     """Squash a text without letting `10²` become `102` or `1½` become `11⁄2`."""
+    if text.isascii():
+        return squash(text)
     return squash("".join(_mark_raised(char) for char in text))
 
 
