@@ -11,6 +11,7 @@ import hashlib
 import json
 import sqlite3
 import threading
+from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -28,6 +29,9 @@ CREATE TABLE IF NOT EXISTS runs (
     at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP);
 CREATE INDEX IF NOT EXISTS runs_by_thread ON runs (thread_id);
 """
+
+
+RECENT_CALLS = 64
 
 
 def journal_key(subquestion_id: str, tool: str, args: dict[str, Any]) -> str:
@@ -100,6 +104,8 @@ class SqliteRunStore:
         self._path = path
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
+        # What this process wrote last: nodes read it back several times a run, and it never changes.
+        self._recent: OrderedDict[tuple[str, str], ToolResult] = OrderedDict()
 
     def close(self) -> None:
         """Close the file; the store opens it again when next used."""
@@ -114,11 +120,21 @@ class SqliteRunStore:
 
     async def get_evidence(self, run_id: str, ids: Sequence[str]) -> list[Evidence]:
         """Return known evidence in the order of `ids`."""
+        recent = {
+            item.id: item
+            for (run, _), result in self._recent.items()
+            if run == run_id
+            for item in result.evidence
+        }
+        if all(id_ in recent for id_ in ids):
+            return [recent[id_] for id_ in ids]
         rows = await asyncio.to_thread(self._read_evidence, run_id, tuple(ids))
         return [Evidence.model_validate_json(rows[id_]) for id_ in ids if id_ in rows]
 
     async def journal_get(self, run_id: str, key: str) -> ToolResult | None:
         """Return a journalled result or None."""
+        if (run_id, key) in self._recent:
+            return self._recent[run_id, key]
         row = await asyncio.to_thread(
             self._one, "SELECT body FROM journal WHERE run_id = ? AND key = ?", (run_id, key)
         )

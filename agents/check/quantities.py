@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from agents.check.quotes import plain
 from core.text import NumberSpan, find_dates, find_numbers
@@ -74,6 +75,7 @@ class Figures:
     codes: tuple[str, ...]
 
 
+@lru_cache(maxsize=512)
 def figures(text: str) -> Figures:
     """Read every figure of a text once; what is a date, time or code is not also read as a number."""
     dates = find_dates(text)
