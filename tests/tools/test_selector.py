@@ -1,0 +1,124 @@
+import json
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from core.errors import VidenceError
+from server.cli.tools import app
+from tools.selector import ToolCard, ToolSelector, read_catalogue
+
+CARDS = [
+    ToolCard("getWeather_v2", "Tells the forecast for any city.", ("city", "day")),
+    ToolCard("currency", "Convert money from one currency to another."),
+    ToolCard("recipes", "Find dishes. Suggests meals from what is in the fridge."),
+]
+
+
+class LetterEmbedder:
+    """A toy embedder: texts that share letters are near."""
+
+    name, dim, hash = "letters", 26, "letters"
+
+    def __init__(self):
+        self.seen = []
+
+    def embed(self, texts):
+        self.seen += texts
+        rows = np.array([[text.lower().count(chr(97 + i)) for i in range(26)] for text in texts], float)
+        return (rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)).astype(np.float32)
+
+
+def test_words_alone_find_the_tool():
+    selector = ToolSelector(CARDS)
+    assert selector.select("convert 20 euros to another currency", 1)[0].name == "currency"
+    assert selector.select("weather in Lisbon", 1)[0].name == "getWeather_v2"
+
+
+def test_parameter_names_count_as_words():
+    cards = [ToolCard("a", "Does things."), ToolCard("b", "Does things.", ("latitude",))]
+    assert ToolSelector(cards).select("a place at this latitude", 1)[0].name == "b"
+
+
+def test_the_catalogue_is_embedded_once_and_results_are_ranked():
+    embedder = LetterEmbedder()
+    selector = ToolSelector(CARDS, embedder)
+    first = selector.select("what meals can I cook", 3)
+    seen = len(embedder.seen)
+    again = selector.select("what meals can I cook", 3)
+    assert first == again
+    assert len(embedder.seen) == seen + 1
+    assert [choice.score for choice in first] == sorted((choice.score for choice in first), reverse=True)
+
+
+def test_many_requests_rank_as_each_alone():
+    selector = ToolSelector(CARDS, LetterEmbedder())
+    queries = ["forecast for tomorrow", "exchange dollars"]
+    assert selector.select_many(queries, 2) == [selector.select(query, 2) for query in queries]
+
+
+def test_no_match_keeps_the_catalogue_order():
+    assert [choice.name for choice in ToolSelector(CARDS).select("zzz", 2)] == ["getWeather_v2", "currency"]
+
+
+@pytest.mark.parametrize("line", ["not json", "[1]", '{"name": "x"}', '{"name": "", "description": "d"}'])
+def test_a_broken_catalogue_line_is_named(tmp_path, line):
+    path = tmp_path / "tools.jsonl"
+    path.write_text('{"name": "a", "description": "b"}\n\n' + line)
+    with pytest.raises(VidenceError, match="line 3") as caught:
+        read_catalogue(path)
+    assert caught.value.kind == "invalid_input"
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [{"properties": {"city": {}}}, {"city": "text"}, ["city"], [{"name": "city"}]],
+)
+def test_parameters_are_read_in_their_common_forms(tmp_path, parameters):
+    path = tmp_path / "tools.jsonl"
+    path.write_text(json.dumps({"name": "a", "description": "b", "parameters": parameters}))
+    assert read_catalogue(path)[0].parameters == ("city",)
+
+
+def run(*args):
+    return CliRunner().invoke(app, list(args))
+
+
+def test_select_prints_one_object_with_scores_and_time(tmp_path, monkeypatch):
+    monkeypatch.setattr("server.cli.tools._embedder", lambda settings: None)
+    path = tmp_path / "tools.jsonl"
+    path.write_text(
+        "\n".join(json.dumps({"name": card.name, "description": card.description}) for card in CARDS)
+    )
+    queries = tmp_path / "queries.jsonl"
+    queries.write_text('{"id": 7, "query": "convert money"}\n{"query": "find dishes"}\n')
+    result = run("select", "--catalog", str(path), "--queries", str(queries), "-k", "1")
+    assert result.exit_code == 0
+    first, second = map(json.loads, result.stdout.splitlines())
+    assert (first["id"], first["tools"][0]["name"]) == (7, "currency")
+    assert set(second) == {"query", "tools", "ms"}
+
+
+@pytest.mark.parametrize(
+    ("args", "kind"),
+    [
+        (("select", "--json"), "invalid_input"),
+        (("select", "x", "--catalog", "/no/such.jsonl", "--json"), "not_found"),
+        (("route", "--json"), "invalid_input"),
+        (("route", "x", "--profile", "nope", "--json"), "invalid_input"),
+    ],
+)
+def test_bad_input_is_a_typed_error_on_stdout(monkeypatch, args, kind):
+    monkeypatch.setattr("server.cli.tools._embedder", lambda settings: None)
+    result = run(*args)
+    assert result.exit_code == 2
+    assert json.loads(result.stdout)["error"]["kind"] == kind
+
+
+def test_route_shows_the_action_and_the_sources(monkeypatch):
+    monkeypatch.setattr("server.cli.tools._embedder", lambda settings: None)
+    result = run("route", "Which bar is tallest?", "--images", "1", "--image-kind", "chart", "--json")
+    body = json.loads(result.stdout)
+    assert body["action"] == "read_chart"
+    assert sum(body["scores"].values()) == pytest.approx(1.0, abs=0.01)
+    assert body["modalities"]
