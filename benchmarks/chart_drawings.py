@@ -179,8 +179,9 @@ def draw(kind: str, look: str, rng: random.Random, *, name: str = "", table: Tab
     axes = figure.add_subplot()
     notes: dict[str, Any] = {}
     _PAINTERS[kind](axes, table, style, rng, notes)
+    pad = 34 if style.get("legend") == "top" else rng.choice([8, 14])
     axes.set_title(table.title, fontsize=style["size"] + rng.choice([2, 3, 5]), fontfamily=style["font"],
-                   loc=rng.choice(["center", "left"]), pad=rng.choice([8, 14]))  # fmt: skip
+                   loc=rng.choice(["center", "left"]), pad=pad)  # fmt: skip
     figure.tight_layout()
     pixels = _pixels(figure, jpeg=rng.random() < 0.25)
     truth = tuple(
@@ -308,7 +309,7 @@ def _grouped(
             label=series,
         )
         if style.get("labels"):
-            axes.bar_label(bars, fmt="%.0f", fontsize=style["size"] - 2, padding=1)
+            axes.bar_label(bars, fmt="%g", fontsize=style["size"] - 3, padding=1)
     _scale(axes, table, style, rng, "y", notes)
     _name_x(axes, table, places, style, rng)
     _dress(axes, table, style, rng)
@@ -391,7 +392,6 @@ def _legend(axes: Any, style: dict[str, Any], rng: random.Random, count: int) ->
         )
     elif where == "top":
         axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=count, frameon=False, fontsize=size)
-        axes.set_title("")
     else:
         axes.legend(loc="best", fontsize=size, frameon=rng.random() < 0.7)
 

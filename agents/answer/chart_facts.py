@@ -171,9 +171,11 @@ def count_fact(cells: Sequence[Cell], *, above: bool, limit: float, inclusive: b
     names = ", ".join(c.name for c in chosen) or "none"
     near = min((abs(c.value - limit) / max(1e-9, abs(limit), abs(c.value)) for c in cells), default=1.0)
     told = tuple(claim(f"{c.full_name}: {number(c.value)}.", [c], derived=False) for c in chosen)
-    total = claim(f"There are {len(cells)} values in the chart.", cells)
+    if not chosen:
+        return Fact("0 (none)", "none", (claim("There are no such values.", cells),), 0.3 * trust(cells))
+    counted = claim(f"There are {len(chosen)} such values.", chosen)
     score = 0.85 * trust(cells) * (0.6 + 0.4 * min(1.0, near / 0.03))
-    return Fact(f"{len(chosen)} ({names})", str(len(chosen)), told or (total,), score)
+    return Fact(f"{len(chosen)} ({names})", str(len(chosen)), (*told, counted), score)
 
 
 def share_fact(cell: Cell, cells: Sequence[Cell]) -> Fact | None:
@@ -204,4 +206,12 @@ def trend_fact(cells: Sequence[Cell], shape: str) -> Fact:
     )
     ways = f"from {number(first.value)} ({first.name}) to {number(last.value)} ({last.name})"
     text = f"{shape.capitalize()}: {ways}"
-    return Fact(text, shape, ends, 0.85 * trust(cells))
+    if shape in ("increasing", "decreasing"):
+        word = "higher" if shape == "increasing" else "lower"
+        told = claim(f"The values are {shape}: {last.name} is {word} than {first.name}.", [first, last])
+    else:
+        low, high = min(cells, key=lambda c: c.value), max(cells, key=lambda c: c.value)
+        told = claim(
+            f"The values are {shape}: from {number(low.value)} to {number(high.value)}.", [low, high]
+        )
+    return Fact(text, shape, (*ends, told), 0.85 * trust(cells))

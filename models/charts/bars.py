@@ -11,7 +11,7 @@ import numpy as np
 from core.contracts import ChartCell
 from models.charts.axes import Axis, Side
 from models.charts.bar_layout import Bar, BarLayout
-from models.charts.categories import name_places
+from models.charts.categories import name_places, repair_sequence
 from models.charts.legend import LegendEntry
 from models.charts.numbers import PrintedNumber, read_number
 from models.charts.scene import Scene, Text
@@ -47,6 +47,7 @@ def read_bars(
     span = _span(places, layout)
     inside_free = [t for t in labels if not _inside_any(t, layout) and not _ends_a_bar(t, layout, scene.unit)]
     names, named = name_places(places, inside_free, _other(layout.side), _edge(layout), scene.unit, span)
+    names = repair_sequence(names)
     series = _series(scene, layout, legend, groups)
     if layout.stacked and not legend:
         series = _header_names(scene, layout, groups, series, taken | set(named))

@@ -148,3 +148,28 @@ def label_floor(texts: Sequence[Text], above: float, unit: float, width: float) 
         if len(row) == 2 and max(xs) - min(xs) > 0.3 * width and len(below) <= 4:
             return first.box[1]
     return None
+
+
+_SEQUENCES = (
+    "January February March April May June July August September October November December".split(),
+    "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(),
+    "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split(),
+    "Mon Tue Wed Thu Fri Sat Sun".split(),
+    "Q1 Q2 Q3 Q4".split(),
+)
+
+
+def repair_sequence(names: Sequence[str]) -> list[str]:
+    """Put right misread names of a run of months, weekdays or quarters when enough are right."""
+    if len(names) < 4:
+        return list(names)
+    for sequence in _SEQUENCES:
+        count = len(sequence)
+        for start in range(count):
+            wanted = [sequence[(start + i) % count] for i in range(len(names))]
+            hits = sum(
+                name.strip(".").lower() == want.lower() for name, want in zip(names, wanted, strict=True)
+            )
+            if len(names) <= count and hits >= max(3, 0.4 * len(names)):
+                return wanted
+    return list(names)

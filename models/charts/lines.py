@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
 from core.contracts import ChartCell
 from models.charts.axes import Axis
-from models.charts.categories import label_row
+from models.charts.categories import label_row, repair_sequence
 from models.charts.numbers import PrintedNumber
 from models.charts.scene import Scene, Text
 from models.charts.strokes import Stroke
@@ -76,7 +77,9 @@ def find_places(
         and len(set(across.members) & set(row)) >= 0.6 * len(row)
     ):
         return _numeric_places(across, strokes), list(dict.fromkeys([*row, *across.members]))
-    return [Place(x, name) for x, name in _joined(row, unit)], row
+    joined = _joined(row, unit)
+    names = repair_sequence([name for _, name in joined])
+    return [Place(x, name) for (x, _), name in zip(joined, names, strict=True)], row
 
 
 def _numeric_places(across: Axis, strokes: Sequence[Stroke]) -> list[Place]:
@@ -93,16 +96,18 @@ def _numeric_places(across: Axis, strokes: Sequence[Stroke]) -> list[Place]:
 
 def _between(across: Axis, strokes: Sequence[Stroke], places: Sequence[Place]) -> list[Place]:
     """Return whole numbers between labels where the strokes bend there: points without a label."""
-    step = abs(across.value(places[1].x) - across.value(places[0].x)) if len(places) > 1 else 1.0
+    steps = [abs(across.value(b.x) - across.value(a.x)) for a, b in pairwise(places)]
+    step = min(steps, default=1.0)
     pixels = abs(across.position(1.0) - across.position(0.0))
     first, last = min(s.start for s in strokes), max(s.end for s in strokes)
-    if step < 1.5 or pixels < 4 or (last - first) / pixels > 250:
+    if pixels < 4 or (last - first) / pixels > 250:
         return []
     known = {round(across.value(p.x)) for p in places}
     low, high = sorted((across.value(first), across.value(last)))
     wanted = [v for v in range(int(np.ceil(low - 0.2)), int(np.floor(high + 0.2)) + 1) if v not in known]
-    if all(1000 <= v <= 2200 for v in known):
-        return [Place(across.position(float(v)), str(v)) for v in wanted]  # years: read the line at each
+    if step < 1.5 or all(1000 <= v <= 2200 for v in known):
+        # Labels that OCR missed, or years between sparse labels: the line can be read at each.
+        return [Place(across.position(float(v)), str(v)) for v in wanted]
     bends = sum(_bends(stroke, across.position(float(v)), pixels) for stroke in strokes for v in wanted)
     if bends < max(1, 0.12 * len(wanted)):
         return []

@@ -137,7 +137,27 @@ def _plot(scene: Scene, axis: Axis | None) -> tuple[int, int, int, int]:
         [t for t in scene.texts if t not in axis.members], high - scene.unit, scene.unit, right - left
     )
     bottom = int(min(height, max(high + 2, high + 1.3 * step if floor is None else floor - 2)))
+    bottom = _frame_bottom(scene, left, right, int(high) - 2, bottom)
     return left, max(0, int(low - 1.2 * step)), right, bottom
+
+
+def _frame_bottom(scene: Scene, left: int, right: int, first: int, last: int) -> int:
+    """Return the row of the axis line (or the end of the plot's ground) below the lowest tick, if any."""
+    grounds = scene.colours[[scene.background, *sorted(scene.panels)]]
+    strip = scene.lab[max(0, first) : last, left:right]
+    if not strip.size:
+        return last
+    if scene.panels:
+        inside = (
+            np.isin(scene.labels[max(0, first) : last, left:right], list(scene.panels)).mean(axis=1) > 0.3
+        )
+        if inside.any() and not inside[-1]:
+            return max(0, first) + int(np.flatnonzero(inside)[-1]) + 1
+    away = np.min([np.linalg.norm(strip - ground, axis=2) for ground in grounds], axis=0) > 12
+    used = np.flatnonzero(away.any(axis=0))
+    span = used[-1] - used[0] + 1 if len(used) else 1
+    lines = np.flatnonzero(away.sum(axis=1) > 0.7 * max(span, 0.4 * (right - left)))
+    return max(0, first) + int(lines[-1]) + 2 if len(lines) else last
 
 
 def _plot_top(clues: Clues) -> float:

@@ -197,6 +197,7 @@ def _panels(labels: NDArray[np.int16], colours: NDArray[np.float32], background:
             continue
         inner = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
         sides = (inner[:3].any(0).mean(), inner[:, :3].any(1).mean(), inner[:, -3:].any(1).mean())
-        if min(sides) > 0.6:
+        # Bars may stand along one side of the ground, so one open side is allowed.
+        if sorted(sides)[1] > 0.6:
             found.add(index)
     return frozenset(found)

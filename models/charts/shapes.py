@@ -96,9 +96,12 @@ def shapes_of(mask: NDArray[np.uint8], colour: int, least: float = 6.0) -> list[
     """Return the outer connected parts of a mask, filled, of at least `least` pixels."""
     import cv2
 
-    contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    # Two levels, so that parts inside a frame are found as well as the frame itself.
+    contours, tree = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     found = []
-    for contour in contours:
+    for index, contour in enumerate(contours):
+        if tree[0][index][3] >= 0:
+            continue
         x, y, width, height = cv2.boundingRect(contour)
         # contourArea runs through pixel centres: the rim's half pixels are added back.
         area = float(cv2.contourArea(contour)) + len(contour) / 2 + 1
