@@ -79,7 +79,7 @@ def questions(folder: Path) -> list[Question]:
         Question(
             "documents",
             AskRequest(
-                question="What is the default of VIDENCE_MAX_ROUNDS, and which exit code means that "
+                question="What is the default of max_rounds, and which exit code means that "
                 "the agent abstained?",
                 collections=("vidence-docs",),
             ),

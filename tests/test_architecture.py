@@ -71,5 +71,5 @@ def test_only_the_edge_reads_the_environment() -> None:
 
 def test_every_setting_is_documented() -> None:
     text = (ROOT / "docs" / "configuration.md").read_text()
-    missing = [name for name in Settings.model_fields if f"VIDENCE_{name.upper()}" not in text]
+    missing = [name for name in Settings.model_fields if f"| `{name}` |" not in text]
     assert not missing
