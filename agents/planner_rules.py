@@ -27,6 +27,8 @@ _NO_TOOL: tuple[Action, ...] = ("answer", "decompose", "ask_user", "abstain")
 _PARALLEL = 3
 """Routes tried side by side when the router is unsure; more would spend the budget on guesses."""
 _SURE_ABSTAIN = 0.6
+_SURE_ANSWER = 4.0
+"""Cue votes of a greeting or of plain arithmetic; below, what is at hand may still know the answer."""
 _BESIDE: dict[str, tuple[Action, ...]] = {"chart": ("read_chart", "read"), "document": ("read",)}
 """What always runs for a kind of image: a chart's values are checked against its printed text."""
 
@@ -52,13 +54,15 @@ class RulesPlanner:
     def _first(self, view: PlanView) -> PlanDecision:
         question, context = _asked(view), _context(view)
         route = self._router.route(question, context)
-        if route.action == "answer" or direct_answer(view.question.text)[1]:
+        actions = _tool_actions(route, view)
+        if direct_answer(view.question.text)[1] or (
+            route.action == "answer" and (not actions or votes(question)["answer"] >= _SURE_ANSWER)
+        ):
             item = SubQuestion(id="q1", question=question, action="answer", status="done", round=view.round)
             return PlanDecision("draft", (item,))
         settled = bool(view.question.options or view.replies)
         if route.action == "ask_user" and not settled and view.rounds_left > 0:
             return PlanDecision("ask", ask=clarifying_question(view))
-        actions = _tool_actions(route, view)
         # A route that scores low for want of sources is not a question that nobody can answer.
         unknowable = votes(question)["abstain"] > 0 or bool(actions)
         sure = route.scores["abstain"] >= _SURE_ABSTAIN and unknowable and not settled

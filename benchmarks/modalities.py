@@ -28,9 +28,7 @@ def named(kinds: frozenset[str]) -> str:
 
 def score(rows: list[dict[str, Any]], router: Router) -> dict[str, Any]:
     """Compare predicted with gold sets; return accuracy, the majority baseline and figures by set."""
-    pairs = [
-        (named(frozenset(row["modalities"])), named(router.modalities(row["question"]))) for row in rows
-    ]
+    pairs = [(named(frozenset(row["modalities"])), named(router.modalities(row["question"]))) for row in rows]
     golds, got = Counter(gold for gold, _ in pairs), Counter(pred for _, pred in pairs)
     right = Counter(gold for gold, pred in pairs if gold == pred)
     accuracy, majority = sum(right.values()) / len(pairs), golds.most_common(1)[0][1] / len(pairs)
@@ -44,9 +42,7 @@ def score(rows: list[dict[str, Any]], router: Router) -> dict[str, Any]:
             for gold, count in golds.most_common()
         },
         "confusions": {
-            f"{gold} -> {pred}": count
-            for (gold, pred), count in Counter(pairs).most_common()
-            if gold != pred
+            f"{gold} -> {pred}": count for (gold, pred), count in Counter(pairs).most_common() if gold != pred
         },
     }
 
@@ -58,7 +54,7 @@ def main() -> None:
     parser.add_argument("--mode", choices=("rules", "embedding", "both"), default="both")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
-    rows = [json.loads(line) for line in args.file.read_text().splitlines() if line.strip()]
+    rows = [json.loads(line) for line in args.file.read_text().split("\n") if line.strip()]
     embedder = open_embedder(Settings())
     routers = {"rules": Router(), "embedding": Router(lambda: embedder)}
     wanted = routers if args.mode == "both" else {args.mode: routers[args.mode]}

@@ -62,7 +62,7 @@ def main() -> None:
     parser.add_argument("--errors", action="store_true", help="print every wrong string")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
-    rows = [json.loads(line) for line in args.file.read_text().splitlines() if line.strip()]
+    rows = [json.loads(line) for line in args.file.read_text().split("\n") if line.strip()]
     embedder = open_embedder(Settings())
     routers = {"rules": Router(), "embedding": Router(lambda: embedder)}
     wanted = routers if args.mode == "both" else {args.mode: routers[args.mode]}

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from models.embeddings import Embedder
 
 _K1, _B = 1.2, 0.5
-_WORDS_WEIGHT = 0.3
-"""Measured on held-out requests: more lets shared small words outvote the meaning."""
+_WORDS_WEIGHT = 0.2
+"""Measured on requests over 199 tools: 0.1 to 0.3 are alike; from 0.5 shared small words outvote meaning."""
 _NAME_REPEATS = 2
 _SUFFIXES = ("ings", "ing", "ies", "ers", "ed", "es", "er", "s")
 _MAX_CATALOGUE = 20_000
@@ -181,7 +181,8 @@ def read_lines(path: Path) -> Iterable[tuple[int, dict[str, Any]]]:
     if not path.is_file():
         raise not_found(f"No such file: {path}", help="Check the path.")
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        # Not splitlines: a JSON text may hold U+2028 and other marks that it would cut at.
+        lines = path.read_text(encoding="utf-8").split("\n")
     except UnicodeDecodeError as error:
         raise invalid_input(f"{path} is not UTF-8 text", help="Save it as UTF-8 JSON lines.") from error
     for number, line in enumerate(lines, 1):

@@ -73,6 +73,11 @@ async def test_arithmetic_needs_no_tool():
     assert actions(decision) == ["answer"]
 
 
+async def test_a_sum_that_no_code_can_do_is_looked_up_when_there_is_something_to_look_in():
+    question = "How many days are in the fiscal years of both firms?"
+    assert (await PLANNER.plan(view(question, collections=("firms",)))).next == "act"
+
+
 async def test_medical_questions_go_to_the_literature_and_code_questions_to_the_code():
     medical = await PLANNER.plan(view("Does aspirin prevent stroke?", profile="medical"))
     assert actions(medical) == ["search_pubmed"]

@@ -80,6 +80,28 @@ def test_parameters_are_read_in_their_common_forms(tmp_path, parameters):
     assert read_catalogue(path)[0].parameters == ("city",)
 
 
+def test_a_line_separator_inside_a_text_does_not_cut_the_line(tmp_path):
+    path = tmp_path / "tools.jsonl"
+    path.write_text(json.dumps({"name": "a", "description": "b\u2028c"}, ensure_ascii=False), "utf-8")
+    assert read_catalogue(path)[0].description == "b\u2028c"
+
+
+@pytest.mark.data
+def test_the_right_tool_of_199_is_among_three_for_seven_requests_of_ten(data_root):
+    from core.settings import Settings
+    from models.embeddings import open_embedder
+
+    folder = data_root / "metatool"
+    if not folder.is_dir():
+        pytest.skip(f"no MetaTool at {folder}")
+    lines = (folder / "queries_dev.jsonl").read_text().split("\n")
+    rows = [json.loads(line) for line in lines if line.strip()][::50]
+    selector = ToolSelector(read_catalogue(folder / "tools.jsonl"), open_embedder(Settings()))
+    chosen = selector.select_many([row["Query"] for row in rows], 3)
+    hits = sum(row["Tool"] in [c.name for c in choices] for row, choices in zip(rows, chosen, strict=True))
+    assert hits / len(rows) >= 0.66
+
+
 def run(*args):
     return CliRunner().invoke(app, list(args))
 
