@@ -76,8 +76,6 @@ async def _assemble(
         if found.candidates:
             parts.append((need.question, found.candidates[0]))
     whole = compose(question, parts) if len(parts) == len(needs) else None
-    if whole is not None:
-        return Proposals((whole, *(candidate for _, candidate in parts)), tuple(failed))
-    # A part is missing: what was found is offered, but not as the whole answer.
+    # A part alone is not the whole answer; it stands in only when the whole does not survive.
     halved = tuple(c.model_copy(update={"score": c.score * 0.5}) for _, c in parts)
-    return Proposals(halved, tuple(failed))
+    return Proposals(halved if whole is None else (whole, *halved), tuple(failed))
