@@ -12,7 +12,17 @@ from agents.check.overlap import MIN_COVERAGE, best_window, coverage, key_words,
 from agents.check.polarity import polarity_faults
 from agents.check.quantities import figure_faults
 from agents.check.quotes import is_command, occurs, split_text, surroundings
-from core.contracts import Candidate, Citation, Claim, Contract, DraftClaim, Evidence, EvidenceKind, Support
+from core.contracts import (
+    Candidate,
+    Citation,
+    Claim,
+    Contract,
+    DraftClaim,
+    Evidence,
+    EvidenceKind,
+    Locator,
+    Support,
+)
 
 _SEEN: frozenset[EvidenceKind] = frozenset({"vlm", "region"})
 _OCR: frozenset[EvidenceKind] = frozenset({"ocr", "chart"})
@@ -149,6 +159,9 @@ def _answer_faults(candidate: Candidate, alive: Sequence[DraftClaim]) -> list[st
     answer = candidate.short_answer
     if not answer.strip():
         return ["the short answer is empty"]
+    places = (citation.locator for draft in alive for citation in draft.citations)
+    if any(_names_place(answer, locator) for locator in places):
+        return []  # `path:line` is where the citation points, not something that it says
     if candidate.answer_type in ("yes_no", "choice"):
         return []  # a letter or a yes stands for a claim and is in no quote
     backing = "\n".join(text for draft in alive for text in (draft.text, *(c.quote for c in draft.citations)))
@@ -156,3 +169,11 @@ def _answer_faults(candidate: Candidate, alive: Sequence[DraftClaim]) -> list[st
     if key_words(answer) and coverage(answer, backing, joined=True) < MIN_COVERAGE:
         faults.append("the short answer says more than its claims")
     return faults
+
+
+def _names_place(answer: str, locator: Locator) -> bool:
+    """Whether an answer is the place that a locator names: its path, with a line inside its lines."""
+    path, _, line = answer.strip().rpartition(":")
+    if locator.path is None or locator.lines is None or not line.isdigit():
+        return locator.path is not None and answer.strip() == locator.path
+    return path == locator.path and locator.lines[0] <= int(line) <= locator.lines[1]

@@ -125,7 +125,10 @@ def _nearest(clause: str, context: str) -> str:
 def _antonym_faults(claim: str, context: str) -> list[str]:
     said, stands = [stem(word) for word in words(claim)], [stem(word) for word in words(context)]
     faults = []
+    spoken = set(said)
     for one, other in _POLES:
+        if spoken.isdisjoint(one) and spoken.isdisjoint(other):
+            continue
         path, source = _signs(said, one, other), _signs(stands, one, other)
         if not source and _MILD.issuperset(set(said) & (one | other)):
             continue
@@ -151,3 +154,10 @@ def _signs(stems: list[str], one: frozenset[str], other: frozenset[str]) -> list
 def _is_subsequence(path: list[int], source: list[int]) -> bool:
     rest = iter(source)
     return all(sign in rest for sign in path)
+
+
+def directions(text: str) -> dict[int, set[int]]:
+    """Return which poles (1 or -1) of each antonym pair a text names, by the pair's place in the table."""
+    stems = [stem(word) for word in words(text)]
+    found = {place: set(_signs(stems, one, other)) for place, (one, other) in enumerate(_POLES)}
+    return {place: signs for place, signs in found.items() if signs}

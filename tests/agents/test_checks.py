@@ -213,3 +213,12 @@ def test_a_candidate_survives_on_the_claims_that_stand():
     assert checked.survives
     assert [claim.supported for claim in checked.claims] == ["verified", "unsupported"]
     assert not check_candidate(candidate("9.00", [bad], "money"), {item.id: item}).survives
+
+
+def test_an_answer_may_name_the_place_of_its_citation_and_no_other():
+    item = passage("def run():", kind="code", locator=Locator(path="app/run.py", lines=(10, 20)))
+    claim = DraftClaim(text="def run():", citations=(Citation.of(item),))
+    known = {item.id: item}
+    assert check_candidate(candidate("app/run.py:12", [claim]), known).survives
+    assert not check_candidate(candidate("app/run.py:21", [claim]), known).survives
+    assert not check_candidate(candidate("app/stop.py:12", [claim]), known).survives

@@ -1,0 +1,58 @@
+"""Yes, no or maybe from a sentence that bears on the question: by negation, direction and certainty."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from agents.check.polarity import polarity_faults
+from agents.question import ParsedQuestion
+
+_AUXILIARY = re.compile(
+    r"^\s*(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would|should|may|might)\s+(?:there\s+)?",
+    re.I,
+)
+_DOUBT = re.compile(
+    r"\b(?:may|might|could|possibl[ey]|unclear|inconclusive|insufficient"
+    r"|further (?:research|studies|study|work)|not clear"
+    r"|remains? (?:to be|unknown|uncertain)|mixed|conflicting|controversial|limited evidence)\b",
+    re.I,
+)
+_FINDING = re.compile(
+    r"\b(?:conclu\w+|suggest\w*|indicat\w+|show\w*|demonstrat\w+|found|find\w*|result\w*|significant\w*|reveal\w*"
+    r"|support\w*|confirm\w*|therefore|thus|overall|in summary)\b",
+    re.I,
+)
+
+Verdict = Literal["yes", "no", "maybe"]
+
+
+def verdict(question: ParsedQuestion, sentence: str) -> Verdict:
+    """Return what a sentence says to a yes/no question on which it bears."""
+    statement = _AUXILIARY.sub("", question.stem).rstrip(" ?")
+    plain = _DOUBT.sub(" ", sentence)
+    faults = [
+        fault
+        for fault in polarity_faults(statement, plain)
+        if "certain" not in fault and "nothing" not in fault
+    ]
+    if any("negates" in fault or "opposite" in fault for fault in faults):
+        return "no"
+    if "nothing, about direction" in " ".join(polarity_faults(statement, plain)) and _opposes(
+        statement, plain
+    ):
+        return "no"
+    return "maybe" if _DOUBT.search(sentence) else "yes"
+
+
+def _opposes(statement: str, sentence: str) -> bool:
+    """Whether the sentence has a direction, and it is the other one (not just none)."""
+    from agents.check.polarity import directions
+
+    said, stands = directions(statement), directions(sentence)
+    return any(pair in stands and not said[pair] & stands[pair] for pair in said)
+
+
+def is_finding(sentence: str) -> bool:
+    """Whether a sentence reports a finding rather than background or method."""
+    return _FINDING.search(sentence) is not None
