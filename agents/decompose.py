@@ -93,7 +93,7 @@ _WHICH_OR = re.compile(
 )
 _AUX_OR = re.compile(
     rf"^(?P<aux>does|do|did|has|have|had|is|was|are|were) (?P<a>{_NAME}) or (?P<b>{_NAME}) "
-    rf"(?P<body>(?:have|has|had|cost|weigh|last|use|need|employ|the (?:more|larger|higher)|more|older|larger|higher|\w+er)\b[^?]*)\??$",
+    rf"(?P<body>(?:(?!the |or )\w+ )?(?:the )?(?:more|fewer|less|\w+er)\b[^?]*)\??$",
     re.I,
 )
 _THAN = re.compile(
@@ -271,6 +271,9 @@ def _measured(names: tuple[str, str], verb: str, body: str) -> list[Part]:
         body,
         re.I,
     )
+    done = re.match(r"(?P<verb>[a-z]+) (?:more|fewer|less) (?P<what>[^?]+)$", body)
+    if done and verb.lower() in ("do", "does", "did"):
+        return _two(f"How many {done['what']} {verb.lower()} {{}} {done['verb']}?", names)
     if counted and verb.lower() in ("has", "had", "have", "does", "do", "did"):
         return _two(f"How many {counted[1]} does {{}} have?", names)
     valued = re.match(

