@@ -10,7 +10,7 @@ MAX_CHARS = 2000
 """What a question asks for stands near its start; patterns need not crawl through pasted pages."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # compared by identity: a table is a cache key on every call
 class Cue:
     """A pattern that speaks for a label; `weight` is its vote when rules decide alone."""
 

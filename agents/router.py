@@ -19,7 +19,7 @@ from agents.cues import MODALITY_CUES, votes
 from agents.decompose import decompose
 from agents.profiles import PROFILES
 from core.contracts import Action, ProfileName
-from core.text import words
+from core.text import content_words, words
 
 if TYPE_CHECKING:
     import numpy as np
@@ -200,12 +200,18 @@ def _weigh_images(logits: dict[Action, float], question: str, context: RouteCont
     elif _POINTS_AT_BOTH.search(question):
         logits["compare_images"] += 2.0
         _move(logits, ("decompose",), "compare_images")
-    elif _SINGULAR.search(question) and not re.search(_IMAGE_WORD, question, re.I):
+    elif _nothing_but_it(question):
         # Two images and "what does it say?": which one is meant cannot be known.
         _move(logits, ("read", "look", "read_chart"), "ask_user", 1.0)
     logits["search_pubmed"] += 0.0 if _EXPLICIT_PUBMED.search(question) else -3.0
     logits["search_code"] -= 3.0
     logits["decompose"] -= 2.0
+
+
+def _nothing_but_it(question: str) -> bool:
+    """Whether "it" has nothing in the question to stand for: no image word and hardly any noun."""
+    named = re.search(_IMAGE_WORD, question, re.I) is not None or len(content_words(question)) > 2
+    return _SINGULAR.search(question) is not None and not named
 
 
 def _weigh_one_image(logits: dict[Action, float], question: str, context: RouteContext) -> None:
