@@ -94,9 +94,10 @@ class ModelHub:
             value, api_key=self._settings.model_api_key, timeout_s=self._settings.model_timeout_s
         )
 
-    def refs(self) -> dict[str, ModelRef]:
+    async def refs(self) -> dict[str, ModelRef]:
         """Return the model of every role, as a run records it."""
-        return {role: self._ref(role) for role in ROLES}
+        # In a thread: hashing the weights reads them.
+        return await asyncio.to_thread(lambda: {role: self._ref(role) for role in ROLES})
 
     def _ref(self, role: str) -> ModelRef:
         value = str(getattr(self._settings, role))

@@ -57,15 +57,21 @@ async def ask(settings: Settings, request: AskRequest, listen: Listener) -> RunR
         if not request.resume and request.reply is None:
             # Before anything heavy is imported: a kill from here on can be resumed.
             await asyncio.to_thread(requests.put, thread_id, _input(request, thread_id))
-        from graph.services import open_services
-
-        services = open_services(settings)
+        services = await asyncio.to_thread(_open, settings)
         try:
             return await _drive(settings, services, requests, request, thread_id, listen)
         finally:
             await asyncio.to_thread(services.close)
     finally:
         await asyncio.to_thread(lock.release)
+
+
+def _open(settings: Settings) -> Services:
+    """Import and open in a thread: both read files."""
+    import graph.app
+    import graph.services
+
+    return graph.services.open_services(settings)
 
 
 def _thread_lock(folder: Path, thread_id: str) -> FileLock:

@@ -31,7 +31,7 @@ class Look:
         """Ask the VLM; its refusal is an `unavailable` error that lists what it can do."""
         reply = await context.models.look([args.image], args.question)
         facts = await context.models.pixels(args.image)
-        model = context.models.refs()["vlm"]
+        model = (await context.models.refs())["vlm"]
         evidence = make_evidence(
             self,
             context,

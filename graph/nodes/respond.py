@@ -60,7 +60,7 @@ async def build_result(state: State, services: Services) -> RunResult:
         "plan": tuple(items),
         "steps": tuple(StepRecord.model_validate(item) for item in state.get("steps", [])),
         "usage": usage_of(state),
-        "models": services.models.refs(),
+        "models": await services.models.refs(),
         "prompts": prompt_versions(),
     }
     if profile.risk is not None:

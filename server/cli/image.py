@@ -21,13 +21,15 @@ ImagePath = Annotated[str, typer.Argument(help="A PNG, JPEG, GIF, BMP, TIFF or W
 
 
 def _with_image(path: str, work: Callable[[Services, StoredImage], Awaitable[T]]) -> T:
+    settings = load_settings()
+
     async def run() -> T:
-        services = open_services(load_settings())
+        services = open_services(settings)
         try:
             stored = await asyncio.to_thread(services.images.add_path, path)
             return await work(services, stored)
         finally:
-            services.close()
+            await asyncio.to_thread(services.close)
 
     return asyncio.run(run())
 
