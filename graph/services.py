@@ -41,6 +41,7 @@ class Services:
     def close(self) -> None:
         """End worker processes and close files."""
         self.models.close()
+        self.collections.close()
         if isinstance(self.store, SqliteRunStore):
             self.store.close()
 

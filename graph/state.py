@@ -75,6 +75,7 @@ class InputState(TypedDict, total=False):
 class State(InputState, total=False):
     """Everything that survives between nodes."""
 
+    collection_kinds: dict[str, list[str]]
     round: int
     plan: Annotated[dict[str, dict[str, Any]], merge_mapping]
     refs: Annotated[dict[str, EvidenceRef], merge_mapping]

@@ -61,6 +61,10 @@ class Collections:
         """Describe every collection."""
         return [self._get(name).info() for name in self.names()]
 
+    def kinds(self, name: str) -> tuple[str, ...]:
+        """Return which kinds of piece (passage, code, image) a collection holds; raises `not_found`."""
+        return tuple(sorted(self._get(name).manifest.counts()[2]))
+
     def add(
         self,
         name: str,

@@ -9,7 +9,7 @@ from typing import Any
 
 from agents.profiles import PROFILES, pick_profile
 from agents.safety import blocked_reason
-from core.contracts import ToolError
+from core.contracts import ProfileName, ToolError
 from core.errors import VidenceError, invalid_input
 from graph.services import Services
 from graph.state import NEW, ImageInput, State
@@ -36,6 +36,7 @@ async def intake(state: State, services: Services) -> dict[str, Any]:
         "error": None,
         "outcome": {},
         "collections": list(state.get("collections") or []),
+        "collection_kinds": {},
         "declared": list(state.get("declared") or []),
     }
     try:
@@ -43,10 +44,22 @@ async def intake(state: State, services: Services) -> dict[str, Any]:
         if reason := blocked_reason(question):
             raise VidenceError("blocked", reason, help="Ask about what the image or document shows.")
         images = await _store_images(list(state.get("images") or []), services)
-        profile = _profile(state.get("profile") or "", question, has_images=bool(images))
+        profile = _profile(state, question, has_images=bool(images))
+        # Naming a collection that does not exist is a mistake to point out, not an empty search.
+        names = fresh["collections"] or list(PROFILES[profile].default_collections)
+        kinds = await asyncio.to_thread(
+            lambda: {name: list(services.collections.kinds(name)) for name in names}
+        )
     except VidenceError as error:
         return {**fresh, "images": [], "error": ToolError.of(error).model_dump()}
-    return {**fresh, "question": question, "images": images, "profile": profile}
+    return {
+        **fresh,
+        "question": question,
+        "images": images,
+        "profile": profile,
+        "collections": names,
+        "collection_kinds": kinds,
+    }
 
 
 def clean_question(question: str, max_chars: int) -> str:
@@ -92,11 +105,12 @@ async def _store_image(image: ImageInput, services: Services) -> ImageInput:
     return {**image, "kind": facts.kind}
 
 
-def _profile(name: str, question: str, *, has_images: bool) -> str:
+def _profile(state: State, question: str, *, has_images: bool) -> ProfileName:
+    name = state.get("profile") or ""
     if not name:
-        return pick_profile(question, has_images=has_images)
+        return pick_profile(question, has_images=has_images, declared=bool(state.get("declared")))
     if name not in PROFILES:
         raise invalid_input(
             f"No profile is called `{name}`", help=f"Profiles: {', '.join(sorted(PROFILES))}."
         )
-    return name
+    return PROFILES[name].name

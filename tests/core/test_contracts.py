@@ -52,9 +52,7 @@ def test_usage_adds_field_by_field(calls: int, tokens: int) -> None:
 
 
 def test_the_result_prints_exactly_the_published_keys() -> None:
-    body = RunResult(
-        run_id="r", thread_id="t", status="done", question="q", profile="general"
-    ).to_json()
+    body = RunResult(run_id="r", thread_id="t", status="done", question="q", profile="general").to_json()
     assert list(body) == [
         "run_id", "thread_id", "status", "question", "profile", "answer", "short_answer",
         "answer_type", "abstain_reason", "confidence", "uncertainty", "citations", "claims",

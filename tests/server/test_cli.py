@@ -59,6 +59,12 @@ def test_an_unknown_profile_lists_the_known_ones() -> None:
     assert "medical" in body["error"]["help"]
 
 
+def test_an_unknown_collection_is_named_with_the_way_to_make_it() -> None:
+    code, body = call("ask", "What does it say?", "-c", "nowhere")
+    assert (code, body["error"]["kind"]) == (2, "not_found")
+    assert "vidence index add" in body["error"]["help"]
+
+
 def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VIDENCE_VLM", "gpt-9")
     code, body = call("ask", "What is 2 + 2?")

@@ -70,6 +70,15 @@ class EchoExtractor:
         ]
 
 
+class FakeCollections:
+    """Every name is a collection of passages."""
+
+    def kinds(self, name: str) -> tuple[str, ...]:
+        return ("passage",)
+
+    def close(self) -> None: ...
+
+
 class ScriptedPlanner:
     """Plays decisions in order; the last one repeats."""
 
@@ -111,7 +120,7 @@ def fake_services(
         settings=config,
         images=images,
         models=models,
-        collections=cast("Any", None),
+        collections=cast("Any", FakeCollections()),
         store=store or MemoryRunStore(),
         registry=ToolRegistry([tool or FakeSearch()]),
         planner=planner,
