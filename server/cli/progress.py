@@ -35,7 +35,7 @@ class Progress:
                 self._subquestion(item)
         for ref in list((update.get("refs") or {}).values())[:3]:
             if isinstance(ref, dict):
-                self._line(f"    [green]{ref['kind']}[/] {escape(ref['snippet'][:90])}")
+                self._line(f"    [green]{ref['kind']}[/] {escape(' '.join(ref['snippet'].split())[:90])}")
         for error in (update.get("errors") or {}).values():
             if isinstance(error, dict):
                 self._line(f"    [yellow]{error['kind']}[/] {escape(error['message'])}")
