@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _NAME = "chunks"
 _BATCH = 2000
-# A wide beam: recall of the exact top ten was 1.0 on 5,183 abstracts, at about 2 ms a query.
+# A wide beam: it finds 99.97% of the exact top ten among 5,183 abstracts.
 _HNSW = {"space": "ip", "ef_construction": 200, "ef_search": 200, "max_neighbors": 16}
 
 
@@ -52,13 +52,9 @@ class DenseLeg:
     ) -> list[tuple[str, float]]:
         """Return up to k ids with their cosine, best first."""
         with self._lock:
-            collection = self._open()
-            size = collection.count()
-            if size == 0:
-                return []
-            found = collection.query(
+            found = self._open().query(
                 query_embeddings=vector[None, :],
-                n_results=min(k, size),
+                n_results=k,
                 include=["distances"],
                 where=_where(where),
             )

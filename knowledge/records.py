@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from core.contracts import Locator
 from core.errors import ErrorKind
+from knowledge.snippets import snippet
 
 PieceKind = Literal["passage", "code", "image"]
 IndexKind = Literal["auto", "text", "image", "code"]
@@ -125,12 +126,17 @@ class Hit:
     chunk_id: str
     score: float
     title: str
-    snippet: str
     text: str
     source: str
     doc_id: str
     locator: Locator
     kind: PieceKind
     collection: str
+    query: str = ""
     parts: dict[str, float] = field(default_factory=dict)
     metadata: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def snippet(self) -> str:
+        """The part of the text that bears most on the query; made when asked for: most hits are not shown."""
+        return snippet(self.query, self.text)

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from core.text import content_words, sentences
 from knowledge.collection import Collection
 from knowledge.fusion import fuse, normalise_dense, normalise_sparse, top
 from knowledge.manifest import Chunk
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 
 _DEPTH = 100
 """Candidates from each leg; deeper changed nothing in the top ten of the development queries."""
-_SNIPPET_CHARS = 240
 
 
 @dataclass
@@ -166,7 +164,7 @@ def _hit(query: str, chunk: Chunk, score: float, item: _Scored, collection: str)
         chunk_id=chunk.id,
         score=round(score, 6),
         title=chunk.doc_title or chunk.title,
-        snippet=snippet(query, chunk.text),
+        query=query,
         text=chunk.text,
         source=chunk.source,
         doc_id=chunk.doc_id,
@@ -176,13 +174,3 @@ def _hit(query: str, chunk: Chunk, score: float, item: _Scored, collection: str)
         parts={name: round(value, 6) for name, value in parts.items() if value is not None},
         metadata=chunk.metadata,
     )
-
-
-def snippet(query: str, text: str) -> str:
-    """Return the sentence that shares most words with the query, with what follows it if there is room."""
-    asked = set(content_words(query))
-    parts = sentences(text) or [text.strip()]
-    shared = [len(asked & set(content_words(part))) for part in parts]
-    best = shared.index(max(shared))
-    shown = " ".join(" ".join(parts[best : best + 2]).split())
-    return shown if len(shown) <= _SNIPPET_CHARS else shown[: _SNIPPET_CHARS - 1].rstrip() + "…"
