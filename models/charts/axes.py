@@ -146,6 +146,15 @@ def _groups(scene: Scene, side: Side) -> list[list[Text]]:
     return groups
 
 
+def points_with_end(row: Sequence[Text]) -> bool:
+    """Whether a row's labels are slanted, so that their right end points at the tick."""
+    # A level text is about half as wide as high for each of its letters.
+    slanted = sum(
+        t.height / max(1.0, t.width) > max(0.42, 2.8 / len(t.text)) and t.width > 0.7 * t.height for t in row
+    )
+    return slanted > len(row) / 2
+
+
 def _tick_value(text: str) -> tuple[float, str] | None:
     number = read_number(text)
     if number is not None:
@@ -156,10 +165,13 @@ def _tick_value(text: str) -> tuple[float, str] | None:
 
 def _ticks(group: Sequence[Text], side: Side) -> list[Tick]:
     ticks = []
+    slanted = side == "x" and points_with_end(group)
+    back = 0.25 * float(np.median([min(t.width, t.height) for t in group])) if group else 0.0
     for text in group:
         read = _tick_value(text.text)
         if read is not None:
-            ticks.append(Tick(text.cy if side == "y" else text.cx, read[0], text, read[1]))
+            position = text.cy if side == "y" else (text.box[2] - back if slanted else text.cx)
+            ticks.append(Tick(position, read[0], text, read[1]))
     if len(ticks) >= 3 and all(read_power(tick.text.text) is not None for tick in ticks):
         # `100 101 102 103` in even steps is 10^0 .. 10^3: OCR flattens the exponents.
         powers = [replace(t, value=read_power(t.text.text) or 1.0) for t in ticks]

@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from core.contracts import ChartCell
-from models.charts.axes import Axis
+from models.charts.axes import Axis, points_with_end
 from models.charts.categories import label_row, repair_sequence
 from models.charts.numbers import PrintedNumber
 from models.charts.scene import Scene, Text
@@ -123,7 +123,7 @@ def _bends(stroke: Stroke, x: float, reach: float) -> bool:
 
 def _joined(row: Sequence[Text], unit: float) -> list[tuple[float, str]]:
     """Join wrapped label lines that stand over one another; slanted labels point with their end."""
-    slanted = sum(t.height > 0.45 * t.width and t.height > 1.5 * unit for t in row) > len(row) / 2
+    slanted = points_with_end(row)
     upright = sum(t.height > 1.5 * t.width for t in row) > len(row) / 2
     found: list[tuple[float, str]] = []
     for text in sorted(row, key=lambda t: (t.cx, t.cy)):

@@ -82,6 +82,7 @@ def look(pixels: NDArray[np.uint8], lines: Sequence[OcrLine]) -> tuple[Clues, li
     pie = find_pie(scene) if axis is None or len(axis.ticks) < 4 else None
     swatches = [entry.swatch for entry in legend]
     rects = [r for r in rectangles(scene) if not any(_same(r, s) for s in swatches)]
+    rects = [r for r in rects if not _fringe(scene, r, legend)]
     clues = Clues(
         scene=scene,
         plot=plot,
@@ -95,6 +96,14 @@ def look(pixels: NDArray[np.uint8], lines: Sequence[OcrLine]) -> tuple[Clues, li
         all_axes=(*upright, *lying),
     )
     return clues, legend
+
+
+def _fringe(scene: Scene, rect: Shape, legend: Sequence[LegendEntry]) -> bool:
+    """Whether a sliver has a colour that the legend lacks: the soft rim of a compressed picture."""
+    if len(legend) < 2 or min(rect.width, rect.height) > 0.3 * scene.unit:
+        return False
+    colour = scene.colours[rect.colour]
+    return all(float(np.linalg.norm(entry.colour - colour)) > 8 for entry in legend)
 
 
 def declined(kind: Kind) -> VidenceError:

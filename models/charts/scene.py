@@ -198,6 +198,9 @@ def _panels(labels: NDArray[np.int16], colours: NDArray[np.float32], background:
         inner = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
         sides = (inner[:3].any(0).mean(), inner[:, :3].any(1).mean(), inner[:, -3:].any(1).mean())
         # Bars may stand along one side of the ground, so one open side is allowed.
-        if sorted(sides)[1] > 0.6:
+        patch = max(4, round(0.03 * min(inner.shape)))
+        ends = (slice(0, patch), slice(-patch, None))
+        corners = sum(bool(inner[a, b].mean() > 0.4) for a in ends for b in ends)
+        if sorted(sides)[1] > 0.6 and corners >= 3:
             found.add(index)
     return frozenset(found)

@@ -72,8 +72,22 @@ def without_texts(mask: NDArray[np.bool_], texts: Iterable[Text], margin: float 
 
 def solid_shapes(scene: Scene, colour: int) -> list[Shape]:
     """Return the filled parts of one flat colour, holes (printed labels, grid lines) closed."""
-    mask = scene.labels == colour
-    return shapes_of(_heal(scene, mask), colour)
+    healed = _heal(scene, scene.labels == colour)
+    found = []
+    for shape in shapes_of(healed, colour):
+        whole = is_rectangle(shape, scene.unit) or shape.area < 9 * scene.unit**2
+        found += [shape] if whole else _without_hairs(healed, shape)
+    return found
+
+
+def _without_hairs(mask: NDArray[np.uint8], shape: Shape) -> list[Shape]:
+    """Cut grid lines of like colour off a part; it stays one when no line held it together."""
+    import cv2
+
+    part = np.zeros_like(mask)
+    window = (slice(shape.y0, shape.y1), slice(shape.x0, shape.x1))
+    part[window] = cv2.morphologyEx(mask[window], cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
+    return shapes_of(part, shape.colour, least=25.0)
 
 
 def _heal(scene: Scene, mask: NDArray[np.bool_]) -> NDArray[np.uint8]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from models.charts.axes import Tick, fit_axis
+from models.charts.axes import Tick, fit_axis, points_with_end
 from models.charts.numbers import embedded_number, read_number
 from models.charts.scene import Text
 
@@ -56,3 +56,10 @@ def test_position_and_value_are_inverse():
 
 def test_numbers_without_order_are_no_axis():
     assert fit_axis(_ticks([(100, 7), (200, 91), (300, 3), (400, 55), (500, 12)]), "y", tolerance=3) is None
+
+
+def test_only_slanted_labels_point_with_their_end():
+    level = [Text("1924", (0, 0, 36, 21), 1.0), Text("1925", (50, 0, 86, 21), 1.0)]
+    slanted = [Text("1924", (0, 0, 44, 38), 1.0), Text("1925", (50, 0, 94, 38), 1.0)]
+    assert not points_with_end(level)
+    assert points_with_end(slanted)
