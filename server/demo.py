@@ -109,7 +109,7 @@ def main() -> int:
     start = time.perf_counter()
     console.print("[bold]Vidence demo[/]: offline, embedded models only")
     console.print("[dim]indexing our own documents into the collection vidence-docs[/]")
-    _index_docs(settings)
+    index_docs(settings)
     wrong = [q.name for q in questions(folder) if not _ask(q, settings, folder, console)]
     console.print(f"\n{time.perf_counter() - start:.0f} s. Reports: {folder}/*.html")
     if wrong:
@@ -119,7 +119,8 @@ def main() -> int:
     return 0
 
 
-def _index_docs(settings: Settings) -> None:
+def index_docs(settings: Settings) -> None:
+    """Index our own documents into the collection `vidence-docs`; unchanged files cost nothing."""
     from knowledge.collections import Collections
     from models.embeddings import open_embedder
 
