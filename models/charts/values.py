@@ -65,7 +65,7 @@ def tidy(value: float, blur: float) -> float:
     if value == 0 or not math.isfinite(value):
         return value
     digits = max(2, min(6, 1 - math.floor(math.log10(max(1e-5, blur)))))
-    return float(f"{value:.{digits + 1}g}")
+    return float(f"{value:.{digits}g}")
 
 
 def printed_numbers(texts: Sequence[Text], taken: set[Text]) -> list[tuple[Text, PrintedNumber]]:
