@@ -25,6 +25,9 @@ _REASON = re.compile(
     r"\b(?:because|since|due to|owing to|as a result of|so that|in order to|thanks to)\b.+", re.I
 )
 _YEAR = re.compile(r"\b(?:1[0-9]|20)\d\d\b")
+_MONTH = re.compile(
+    r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*\.?\s+\d|(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day\b"
+)
 _TRAILING = re.compile(r"[\s,;:.]+$")
 
 
@@ -116,6 +119,8 @@ def _names(sentence: str, fit: float = 0.9) -> Iterator[Span]:
 
 def _persons(sentence: str) -> Iterator[Span]:
     for span in _names(sentence):
+        if _MONTH.match(span.text):
+            continue
         parts = span.text.split()
         odd = len(parts) > 4 or any(
             part[0].islower() and part not in ("de", "van", "von", "la", "du") for part in parts
