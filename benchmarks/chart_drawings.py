@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - tables of looks and long report lines
 """Charts with known truth, drawn at run time from vega-datasets in many looks; seeded, nothing stored."""
 
 from __future__ import annotations
@@ -157,7 +158,7 @@ def _several(title: str, category: str, measure: str, frame: Any) -> Table:
 def drawings(count: int, seed: int = 0, kinds: tuple[str, ...] = READ) -> Iterator[Drawing]:
     """Yield `count` drawings, kinds in turn, everything else drawn from `seed`."""
     for index in range(count):
-        rng = random.Random(f"{seed}-{index}")  # noqa: S311 - styles, not secrets
+        rng = random.Random(f"{seed}-{index}")
         kind = kinds[index % len(kinds)]
         look = rng.choice(list(LOOKS))
         yield draw(kind, look, rng, name=f"{index:03d}-{kind}-{look}")
@@ -402,8 +403,8 @@ def _scatter(
     from vega_datasets import local_data
 
     cars = local_data.cars().dropna()
-    for index, (_, rows) in enumerate(cars.groupby("Origin")):
-        rows = rows.iloc[:: rng.choice([1, 2, 6])]
+    for index, (_, group) in enumerate(cars.groupby("Origin")):
+        rows = group.iloc[:: rng.choice([1, 2, 6])]
         axes.scatter(
             rows["Horsepower"],
             rows["Miles_per_Gallon"],

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - tables of looks and long report lines
 """Measure the chart reader and the answers from charts.
 
     python -m benchmarks.charts synthetic --count 48 --seed 0
