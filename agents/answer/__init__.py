@@ -21,11 +21,13 @@ def default_extractors() -> tuple[Extractor, ...]:
     from agents.answer.code import CodeExtractor
     from agents.answer.fields import FieldExtractor
     from agents.answer.looked import LookedExtractor
+    from agents.answer.ocr_text import OcrTextExtractor
     from agents.answer.passages import PassageExtractor
 
     return (
         FieldExtractor(),
         ChartExtractor(),
+        OcrTextExtractor(),
         PassageExtractor(),
         CodeExtractor(),
         LookedExtractor(),
