@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-OCR_VERSION = "rapidocr-3.10-ppocr6-4"
+OCR_VERSION = "rapidocr-3.10-ppocr6-5"
 """Changes whenever the same pixels may give other lines; part of every cache key."""
 
 _LONG_SIDE = 2000  # a page: longer adds seconds, not characters
@@ -186,9 +186,10 @@ def _tiles(pixels: NDArray[np.uint8]) -> list[tuple[int, int]]:
 
 def _other_turns(lines: list[RawLine]) -> tuple[int, ...]:
     """Which quarter turns are worth a try, from how the upright reading looks."""
-    words = [line for line in lines if len(line.text) >= 3]
     tall = sum(_is_tall(line.box) for line in lines)
-    if len(lines) >= 3 and tall > 0.6 * len(lines):
+    # Tall lines say nothing about a half turn: a chart's turned labels read badly either way up.
+    words = [line for line in lines if len(line.text) >= 3 and not _is_tall(line.box)]
+    if len(lines) >= 3 and tall > 0.6 * len(lines) and len(words) < 3:
         return (1, 3)
     if len(words) >= 3 and _mean_score(words) < _GOOD_SCORE:
         return (2,)
