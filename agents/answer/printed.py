@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from agents.answer.layout import Line, Page
 from core.contracts import Box
+from core.text import content_words, words
 
 _FIGURE = r"[<>~≈]?\s?[-−]?[$€£]?\d[\d,]*(?:\.\d+)?\s?(?:%|percent|million|billion|k|m|bn|points?)?"
 _ONLY_FIGURES = re.compile(rf"(?:{_FIGURE})(?:\s+{_FIGURE})*", re.I)
@@ -18,6 +19,8 @@ _SPAN_LABEL = re.compile(r"(?:ages?\s+)?\$?\d[\d,]*\s?[-–]\s?\$?\d[\d,]*k?(?:\
 _YEAR = re.compile(r"'?\b(?:1[89]|20)\d\d\b|'\d\d\b")
 _FOOT = re.compile(r"\s*(?:notes?\b|sources?\b|survey\b|figures may|based on|\*|q\d+|©|\(c\))", re.I)
 _LEGEND_WORDS = 5
+_FUNCTION_WORDS = 3
+"""So many small words (`with the way things are`) make a sentence of a short line."""
 _REACH = 3.0
 """How many line heights above or below a lone value its label may stand."""
 
@@ -77,7 +80,7 @@ def read_printed(page: Page) -> Printed:
     rows = _value_rows(figures)
     return Printed(
         title,
-        tuple(_label(figure, row, body, figures, page) for row in rows for figure in row),
+        tuple(_sure_columns([[_label(figure, row, body, figures, page) for figure in row] for row in rows])),
         max((len(row) for row in rows), default=0),
     )
 
@@ -138,8 +141,14 @@ def _has_letters(text: str) -> bool:
 
 def _is_title(line: Line, texts: Sequence[Line], page: Page) -> bool:
     """A title line is prose above the values; short texts side by side are a legend."""
-    beside = [other for other in texts if other is not line and other.row == line.row]
-    if len(line.text.split()) > _LEGEND_WORDS:
+    beside = [
+        other
+        for other in texts
+        if other.row == line.row
+        and max(other.box[0] - line.box[2], line.box[0] - other.box[2]) > 1.2 * line.height
+    ]
+    said = words(line.text)
+    if len(said) > _LEGEND_WORDS or len(said) - len(content_words(line.text)) >= _FUNCTION_WORDS:
         return True
     if beside:
         return False
@@ -282,23 +291,40 @@ def _column(
         return ()
     head = heads[-1]
     if len(head) == len(row):
-        return _stack(head[row.index(figure)], heads)
+        return _stack(head[row.index(figure)], body)
     nearest = min(head, key=lambda line: abs(_centre(line.box) - _centre(figure.box)))
     gaps = [b.box[0] - a.box[2] for a, b in pairwise(head)]
     reach = max(gaps, default=0.0) / 2 + nearest.width / 2 + page.height
-    return _stack(nearest, heads) if abs(_centre(nearest.box) - _centre(figure.box)) <= reach else ()
+    return _stack(nearest, body) if abs(_centre(nearest.box) - _centre(figure.box)) <= reach else ()
 
 
-def _stack(line: Line, heads: Sequence[Sequence[Line]]) -> tuple[Line, ...]:
-    """Return a column's head with the lines stacked on it in the rows above."""
+def _stack(line: Line, body: Sequence[Line]) -> tuple[Line, ...]:
+    """Return a column's head with the lines that stand right on it, top first."""
     chosen = [line]
-    for cells in list(heads)[-2::-1][:3]:
+    while len(chosen) < 6:
+        top = chosen[-1]
         over = [
-            c
-            for c in cells
-            if c.box[0] <= _centre(line.box) <= c.box[2] and chosen[-1].box[1] - c.box[3] < c.height
+            other
+            for other in body
+            if other.box[0] <= _centre(top.box) <= other.box[2]
+            and -0.3 * top.height <= top.box[1] - other.box[3] < 0.7 * top.height
+            and other.box[1] < top.box[1] - 0.5 * top.height
         ]
         if not over:
             break
         chosen.append(over[0])
     return tuple(reversed(chosen))
+
+
+def _sure_columns(rows: Sequence[Sequence[Value]]) -> list[Value]:
+    """Drop a column's name where rows of the same make disagree on it: a legend is not a row of heads."""
+    named: dict[tuple[int, int], set[str]] = {}
+    for row in rows:
+        for place, value in enumerate(row):
+            if value.column:
+                named.setdefault((len(row), place), set()).add(" ".join(line.text for line in value.column))
+    return [
+        replace(value, column=()) if len(named.get((len(row), place), ())) > 1 else value
+        for row in rows
+        for place, value in enumerate(row)
+    ]

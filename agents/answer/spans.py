@@ -167,7 +167,13 @@ def _lists(sentence: str) -> Iterator[Span]:
 
 
 def _focused(sentence: str, want: Wanted) -> Iterator[Span]:
-    """Yield what stands after `<focus> is`, or the noun phrase that a focus word closes."""
+    """Yield what stands after `<focus> is`, or before `most likely` and the like."""
+    leads = re.match(
+        r"([^,;:]{3,60}?)\s+(?:(?:is|are|was|were)\s+)?(?:the\s+)?(?:most|least|far more|far less)\s+\w+",
+        sentence,
+    )
+    if leads:
+        yield _span(sentence, 0, leads.end(1), 0.95)
     match = _DEFINES.search(sentence)
     if match and want.focus & set(map(stem, words(sentence[: match.start()]))):
         part = re.match(r"[^,;:.]{2,80}", sentence[match.end() :])
