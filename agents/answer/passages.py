@@ -16,7 +16,7 @@ from agents.answer.spans import Span, kind_needs_value, spans
 from agents.answer.tables import Cell, read_row
 from agents.answer.units import Unit, units_of
 from agents.answer.wanted import Want, Wanted, wanted
-from agents.answer.yesno import is_finding, verdict
+from agents.answer.yesno import is_aim, is_finding, verdict
 from agents.check.quotes import is_command
 from agents.question import ParsedQuestion
 from core.contracts import AnswerType, Candidate, Citation, DraftClaim
@@ -36,7 +36,8 @@ _TYPES: dict[Want, AnswerType] = {
 @dataclass(frozen=True)
 class _Scored:
     unit: Unit
-    coverage: float
+    own: float
+    """The share of the question that the unit says itself, without its surroundings."""
     score: float
 
 
@@ -77,7 +78,7 @@ def _rank(units: Sequence[Unit], question: ParsedQuestion) -> list[_Scored]:
         rank_share = unit.evidence.score / retrieved if retrieved > 0 else 1.0
         score = _confidence(coverage) * (0.92 + 0.08 * max(0.0, min(1.0, rank_share)))
         score *= _MISSING_ENTITY ** weigh.missing_entities(unit, known)
-        scored.append(_Scored(unit, coverage, score))
+        scored.append(_Scored(unit, weigh.own_coverage(unit), score))
     return sorted(scored, key=lambda item: -item.score)
 
 
@@ -88,7 +89,7 @@ def _confidence(coverage: float) -> float:
 
 def _answers(scored: _Scored, question: ParsedQuestion, want: Wanted, need: str) -> list[Candidate]:
     if want.kind == "yes_no":
-        return [_yes_no(scored, question, need)]
+        return [] if is_aim(scored.unit.text) else [_yes_no(scored, question, need)]
     if scored.unit.is_row:
         return _row(scored, question, want, need)
     if want.kind in ("text", "meaning"):
@@ -186,9 +187,10 @@ def _within(cell: Cell, asked: frozenset[str], want: Wanted) -> tuple[str, float
 def _yes_no(scored: _Scored, question: ParsedQuestion, need: str) -> Candidate:
     unit = scored.unit
     answer = verdict(question, unit.text)
-    score = scored.score * (0.7 if answer != "maybe" else 0.5)
+    # The sentence itself has to speak of what is asked; sharing a topic with its page is not enough.
+    score = scored.score * (0.75 if answer != "maybe" else 0.5) * min(1.0, scored.own / 0.75) ** 2
     if unit.evidence.kind == "pubmed":
-        score *= (1.0 if is_finding(unit.text) else 0.8) * (0.85 + 0.15 * unit.position)
+        score *= (1.0 if is_finding(unit.text) else 0.6) * (0.85 + 0.15 * unit.position)
     draft = _candidate(unit, answer, Wanted("yes_no", frozenset()), score, need)
     return draft.model_copy(update={"answer": f"{answer.capitalize()}: {_flat(unit.text)}"})
 

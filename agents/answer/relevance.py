@@ -78,6 +78,11 @@ class Relevance:
             covered += weight * max((credit for have, credit in layers if _has(word, have)), default=0.0)
         return covered / self.total
 
+    def own_coverage(self, unit: Unit) -> float:
+        """Return the share (0 to 1) of the question that a unit's own words cover."""
+        have = bag(unit.text)
+        return sum(weight for word, weight in self.weights.items() if _has(word, have)) / self.total
+
     def missing_entities(self, unit: Unit, passage: frozenset[str]) -> int:
         """Count the question's entities that neither the unit, its heading nor its passage names."""
         have = passage | bag(unit.heading)

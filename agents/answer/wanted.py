@@ -48,6 +48,12 @@ _COUNTED_NOUN = re.compile(r"\bhow many\s+((?:[\w\-]+\s+){0,2}?[\w\-]+)(?=\s+(?:
 _ATTRIBUTE = re.compile(r"\b(?:what|which)(?:'s|\s+is|\s+was|\s+are|\s+were)\s+(?:the\s+)?((?:[\w\-]+\s+){0,3}[\w\-]+)\s+(?:of|for|in|on)\b", re.I)  # fmt: skip
 
 
+_YES_NO = re.compile(
+    r"^\s*(?:may|might|must|shall)\b|[:.,?]\s+(?:is|are|was|were|do|does|did|can|could|should|has|have|will) (?:it|they|there|we|the|this|these)\b[^:]*\?\s*$",
+    re.I,
+)
+
+
 @dataclass(frozen=True)
 class Wanted:
     """The form of the answer, and the stems of the word that names it (`band` in `which band`)."""
@@ -69,7 +75,7 @@ def wanted(question: ParsedQuestion) -> Wanted:  # noqa: PLR0911 - the first rul
     for kind, rule in _RULES[:3]:
         if rule.search(stem_text):
             return Wanted(kind, focus)
-    if question.answer_type == "yes_no" or re.match(r"\s*(?:may|might|must|shall)\b", stem_text, re.I):
+    if question.answer_type == "yes_no" or _YES_NO.search(stem_text):
         return Wanted("yes_no", focus)
     for kind, rule in _RULES[3:6]:
         if rule.search(stem_text):

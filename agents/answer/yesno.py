@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - tables of patterns, one group to a line
 """Yes, no or maybe from a sentence that bears on the question: by negation, direction and certainty."""
 
 from __future__ import annotations
@@ -21,6 +22,15 @@ _DOUBT = re.compile(
 _FINDING = re.compile(
     r"\b(?:conclu\w+|suggest\w*|indicat\w+|show\w*|demonstrat\w+|found|find\w*|result\w*|significant\w*|reveal\w*"
     r"|support\w*|confirm\w*|therefore|thus|overall|in summary)\b",
+    re.I,
+)
+
+_AIM = re.compile(
+    r"\b(?:whether|aim(?:s|ed)?|objectives?|purpose|goal|hypothesi[sz]\w*|sought|question)\b"
+    r"|\bto (?:determine|assess|evaluate|investigate|examine|explore|compare|test|study|analy[sz]e|identify|describe"
+    r"|establish|clarify|find out|review|report|ascertain|measure|quantify|characteri[sz]e)\b"
+    r"|\bwe (?:\w+ )?(?:investigated|examined|assessed|evaluated|studied|explored|tested|reviewed|asked|analy[sz]ed"
+    r"|compared|conducted|performed|describe)\b|\b(?:has not|have not|not) been (?:studied|investigated|established)\b",
     re.I,
 )
 
@@ -56,3 +66,8 @@ def _opposes(statement: str, sentence: str) -> bool:
 def is_finding(sentence: str) -> bool:
     """Whether a sentence reports a finding rather than background or method."""
     return _FINDING.search(sentence) is not None
+
+
+def is_aim(sentence: str) -> bool:
+    """Whether a sentence says what was asked or done, and so asserts nothing about the answer."""
+    return _AIM.search(sentence) is not None
