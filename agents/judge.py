@@ -15,9 +15,14 @@ _ROUTE_PRIOR: dict[Route, float] = {"extraction": 1.0, "chat": 0.9, "vlm": 0.8}
 """How far each route's own score is to be believed before a benchmark has calibrated it."""
 
 _OBSERVED = 0.7
-_OFF_TYPE = 0.8
+_OFF_TYPE = 0.6
+"""An answer of another form than asked (a name for a share, three values for one) is seldom the answer."""
 _AGREEMENT = 0.35
 _NUMERIC: frozenset[AnswerType] = frozenset({"number", "money", "percent"})
+_PARENTHESES = re.compile(r"\([^)]*\)")
+_SEVERAL = re.compile(
+    r"\b(?:and|each|both|all|respectively|list|values|percentages|shares|numbers|compare)\b|,", re.I
+)
 _CALIBRATION: tuple[tuple[float, float], ...] = ((0.0, 0.0), (1.0, 0.99))
 """Points (score, confidence) of a piecewise linear, monotone map, to be fitted on the development data."""
 
@@ -105,7 +110,8 @@ def type_matches(short_answer: str, question: ParsedQuestion) -> bool:
     if kind == "time":
         return bool(re.search(r"\d{1,2}:\d{2}", short_answer))
     if kind in _NUMERIC:
-        return bool(find_numbers(short_answer, words=True))
+        values = {number.value for number in find_numbers(_PARENTHESES.sub("", short_answer), words=True)}
+        return len(values) == 1 or (len(values) > 1 and _SEVERAL.search(question.stem) is not None)
     if kind == "yes_no":
         return squash(short_answer) in ("yes", "no", "maybe")
     if kind == "choice":

@@ -80,3 +80,11 @@ def test_confidence_is_monotone_and_bounded():
     assert values == sorted(values)
     assert min(values) >= 0.0
     assert max(values) < 1.0
+
+
+def test_several_values_do_not_answer_a_question_for_one():
+    question = parse_question("What percentage of Germans support the tariffs?")
+    several, one = checked("Germany: 78, Germany: 17", 0.68), checked("78%", 0.5)
+    assert order(several, one, question=question)[0] == "78%"
+    both = parse_question("What are the percentages of each answer?")
+    assert order(several, one, question=both)[0] == "Germany: 78, Germany: 17"
