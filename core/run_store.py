@@ -32,6 +32,7 @@ CREATE INDEX IF NOT EXISTS runs_by_thread ON runs (thread_id);
 
 
 RECENT_CALLS = 64
+RECENT_RUNS = 256
 
 
 def journal_key(subquestion_id: str, tool: str, args: dict[str, Any]) -> str:
@@ -42,6 +43,10 @@ def journal_key(subquestion_id: str, tool: str, args: dict[str, Any]) -> str:
 
 class RunStore(Protocol):
     """What the graph needs of a store; both implementations below keep the same promises."""
+
+    def begin(self, run_id: str) -> None:
+        """Say that a run starts now, in this process: nothing of it can be in the journal yet."""
+        ...
 
     async def put_evidence(self, run_id: str, items: Iterable[Evidence]) -> None:
         """Keep evidence under its run; the same id twice changes nothing."""
@@ -71,6 +76,9 @@ class MemoryRunStore:
         self._evidence: dict[str, dict[str, Evidence]] = {}
         self._journal: dict[tuple[str, str], ToolResult] = {}
         self.results: dict[str, str] = {}
+
+    def begin(self, run_id: str) -> None:
+        """Do nothing: a look into memory costs nothing."""
 
     async def put_evidence(self, run_id: str, items: Iterable[Evidence]) -> None:
         """Keep evidence under its run."""
@@ -106,6 +114,14 @@ class SqliteRunStore:
         self._connection: sqlite3.Connection | None = None
         # What this process wrote last: nodes read it back several times a run, and it never changes.
         self._recent: OrderedDict[tuple[str, str], ToolResult] = OrderedDict()
+        # Journal keys of the runs that began here: what is not among them was never journalled.
+        self._begun: OrderedDict[str, set[str]] = OrderedDict()
+
+    def begin(self, run_id: str) -> None:
+        """Remember that a run started in this process, so that its first calls need no look-up."""
+        self._begun[run_id] = set()
+        while len(self._begun) > RECENT_RUNS:
+            self._begun.popitem(last=False)
 
     def close(self) -> None:
         """Close the file; the store opens it again when next used."""
@@ -135,6 +151,8 @@ class SqliteRunStore:
         """Return a journalled result or None."""
         if (run_id, key) in self._recent:
             return self._recent[run_id, key]
+        if key not in self._begun.get(run_id, {key}):
+            return None
         row = await asyncio.to_thread(
             self._one, "SELECT body FROM journal WHERE run_id = ? AND key = ?", (run_id, key)
         )
@@ -142,9 +160,13 @@ class SqliteRunStore:
 
     async def journal_put(self, run_id: str, key: str, tool: str, result: ToolResult) -> None:
         """Write a result and its evidence in one transaction."""
-        journal = ("INSERT OR IGNORE INTO journal (run_id, key, tool, body) VALUES (?, ?, ?, ?)",)
+        statement = "INSERT OR IGNORE INTO journal (run_id, key, tool, body) VALUES (?, ?, ?, ?)"
         row = (run_id, key, tool, result.model_dump_json())
-        await asyncio.to_thread(self._write, _evidence_rows(run_id, result.evidence), ((journal[0], row),))
+        await asyncio.to_thread(self._write, _evidence_rows(run_id, result.evidence), ((statement, row),))
+        self._begun.get(run_id, set()).add(key)
+        self._recent.setdefault((run_id, key), result)
+        while len(self._recent) > RECENT_CALLS:
+            self._recent.popitem(last=False)
 
     async def put_result(self, run_id: str, thread_id: str, body: str) -> None:
         """Keep a finished result."""
@@ -168,7 +190,7 @@ class SqliteRunStore:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._connection = sqlite3.connect(self._path, check_same_thread=False, timeout=30.0)
             self._connection.execute("PRAGMA journal_mode=WAL")
-            self._connection.execute("PRAGMA synchronous=NORMAL")
+            self._connection.execute("PRAGMA synchronous=FULL")
             self._connection.executescript(_SCHEMA)
         return self._connection
 

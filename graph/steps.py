@@ -22,6 +22,14 @@ class BoundNode(Protocol[S_contra]):
         ...
 
 
+MERGED = frozenset({"plan", "refs", "found", "errors", "answers", "replies", "calls", "usage", "steps"})
+
+
+def changes(update: Update) -> Update:
+    """Leave out merges of nothing: every channel written is a row in the checkpoint."""
+    return {name: value for name, value in update.items() if value or name not in MERGED}
+
+
 def bind(name: str, node: Node[S_contra], services: Services) -> BoundNode[S_contra]:
     """Give a node its services, and let its update carry a step record and the time it took."""
 
@@ -31,13 +39,12 @@ def bind(name: str, node: Node[S_contra], services: Services) -> BoundNode[S_con
         ms = round((time.perf_counter() - start) * 1000, 3)
         steps = list(update.get("steps") or [])
         if name != "act":
-            # `act` records its own tool call; parallel calls overlap, so `assess` charges their time.
+            # `act` records its own tool call.
             steps.append({"node": name, "tool": "", "ms": ms, "ok": True, "error_kind": None})
-            update["usage"] = {**update.get("usage", {}), "ms": ms}
         if name == "intake":
             steps = [NEW, *steps]
-            update["usage"] = {NEW: 1, **update["usage"]}
-        return {**update, "steps": steps}
+            update["usage"] = {NEW: 1}
+        return changes({**update, "steps": steps})
 
     run.__name__ = name
     return run

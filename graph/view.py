@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+from typing import Any
+
 from agents.planner import Finding, PlanView
 from agents.profiles import PROFILES, Profile
 from agents.question import parse_question
@@ -39,9 +42,17 @@ def image_sizes(state: State) -> dict[str, tuple[int, int]]:
 
 def usage_of(state: State) -> Usage:
     """Return what the run has spent so far."""
-    spent = state.get("usage", {})
-    counts = {name: int(value) for name, value in spent.items() if name != "ms"}
-    return Usage(**counts, ms=round(spent.get("ms", 0.0), 1))
+    counts = {name: int(value) for name, value in state.get("usage", {}).items()}
+    return Usage(**counts, ms=round(wall_ms(state.get("steps", [])), 1))
+
+
+def wall_ms(steps: list[dict[str, Any]]) -> float:
+    """Return the wall time of a run's steps; calls that ran side by side count by their longest."""
+    total = 0.0
+    for side_by_side, group in groupby(steps, key=lambda item: item["node"] == "act"):
+        times = [item["ms"] for item in group]
+        total += max(times) if side_by_side else sum(times)
+    return total
 
 
 def plan_view(state: State, settings: Settings) -> PlanView:

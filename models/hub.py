@@ -42,6 +42,8 @@ class ModelHub:
         self._look_prompt = look_prompt
         self._cache = settings.root / "cache"
         self._embedder: Embedder | None = None
+        self._refs: dict[str, ModelRef] | None = None
+        self._embedder_named = False
         self._locks: dict[tuple[asyncio.AbstractEventLoop, str], asyncio.Lock] = {}
 
     def close(self) -> None:
@@ -96,8 +98,11 @@ class ModelHub:
 
     async def refs(self) -> dict[str, ModelRef]:
         """Return the model of every role, as a run records it."""
-        # In a thread: hashing the weights reads them.
-        return await asyncio.to_thread(lambda: {role: self._ref(role) for role in ROLES})
+        if self._refs is None or (self._embedder is not None and not self._embedder_named):
+            # In a thread: hashing the weights reads them.
+            self._embedder_named = self._embedder is not None
+            self._refs = await asyncio.to_thread(lambda: {role: self._ref(role) for role in ROLES})
+        return self._refs
 
     def _ref(self, role: str) -> ModelRef:
         value = str(getattr(self._settings, role))

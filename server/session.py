@@ -204,7 +204,6 @@ async def open_checkpointer(path: Path) -> AsyncIterator[Any]:
 
     await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
     async with aiosqlite.connect(path, timeout=30.0) as connection:
-        await connection.execute("PRAGMA synchronous=NORMAL")
         yield AsyncSqliteSaver(connection, serde=JsonPlusSerializer(allowed_msgpack_modules=None))
 
 

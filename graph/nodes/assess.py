@@ -1,4 +1,4 @@
-"""assess: answer what later sub-questions wait for, charge the time of parallel calls, note a budget."""
+"""assess: answer what later sub-questions wait for, note a budget, and say whether to plan again."""
 
 from __future__ import annotations
 
@@ -20,18 +20,17 @@ async def assess(state: State, services: Services) -> dict[str, Any]:
     """Return intermediate answers and where to go next: `plan` again, or `draft`."""
     items = subquestions(state)
     answers = await _intermediate_answers(state, services, items)
-    ms = _overlapping_ms(state)
-    usage = usage_of(state)
-    usage = usage.model_copy(update={"ms": usage.ms + ms})
     stopped = exhausted(
-        usage, services.settings, steps=len(state.get("steps", [])), rounds=state.get("round", 0)
+        usage_of(state),
+        services.settings,
+        steps=len(state.get("steps", [])),
+        rounds=state.get("round", 0),
     )
     waiting = any(item.status == "pending" for item in items)
     failed = any(item.status == "failed" for item in items)
     nothing = not any(state.get("found", {}).values())
     update: dict[str, Any] = {
         "answers": answers,
-        "usage": {"ms": ms},
         "decision": {"next": "plan" if waiting or failed or nothing else "draft"},
     }
     if stopped and (waiting or nothing):
@@ -55,13 +54,3 @@ async def _intermediate_answers(state: State, services: Services, items: list[Su
         if proposals.candidates:
             answers[item.id] = proposals.candidates[0].short_answer
     return answers
-
-
-def _overlapping_ms(state: State) -> float:
-    """Return the wall time of the newest round of parallel calls: the longest of them."""
-    longest = 0.0
-    for record in reversed(state.get("steps", [])):
-        if record["node"] != "act":
-            break
-        longest = max(longest, record["ms"])
-    return longest

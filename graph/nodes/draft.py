@@ -31,7 +31,6 @@ async def draft(state: State, services: Services) -> dict[str, Any]:
         drafted = await _assemble(question, needs, state, services)
     candidates = [item.model_dump() for item in drafted.candidates]
     update: dict[str, Any] = {
-        "decision": {},
         "steps": [_failure(name) for name in drafted.failed],
         "usage": {},
     }

@@ -14,30 +14,38 @@ from core.errors import VidenceError, invalid_input
 from graph.services import Services
 from graph.state import NEW, ImageInput, State
 
+_MERGED_ANEW: dict[str, Any] = {
+    "plan": {NEW: 1},
+    "refs": {NEW: 1},
+    "found": {NEW: 1},
+    "errors": {NEW: 1},
+    "answers": {NEW: 1},
+    "calls": {NEW: 1},
+    "replies": [NEW],
+}
+_EMPTY: dict[str, Any] = {
+    "decision": {},
+    "candidates": [],
+    "checked": [],
+    "ranking": [],
+    "retried": False,
+    "stopped": "",
+    "error": None,
+    "outcome": {},
+}
+
 
 async def intake(state: State, services: Services) -> dict[str, Any]:
     """Return a normalised question with stored images, or the error that ends the run."""
+    # Only what an earlier run left on this thread has to be cleared.
+    left: Any = state
+    run_id = state.get("run_id") or uuid.uuid4().hex
+    if not state.get("plan"):
+        services.store.begin(run_id)
     fresh: dict[str, Any] = {
-        "run_id": state.get("run_id") or uuid.uuid4().hex,
+        "run_id": run_id,
         "round": 0,
-        "plan": {NEW: 1},
-        "refs": {NEW: 1},
-        "found": {NEW: 1},
-        "errors": {NEW: 1},
-        "answers": {NEW: 1},
-        "calls": {NEW: 1},
-        "replies": [NEW],
-        "decision": {},
-        "candidates": [],
-        "checked": [],
-        "ranking": [],
-        "retried": False,
-        "stopped": "",
-        "error": None,
-        "outcome": {},
-        "collections": list(state.get("collections") or []),
-        "collection_kinds": {},
-        "declared": list(state.get("declared") or []),
+        **{name: value for name, value in {**_MERGED_ANEW, **_EMPTY}.items() if left.get(name)},
     }
     try:
         question = clean_question(state.get("question", ""), services.settings.max_question_chars)
@@ -46,10 +54,8 @@ async def intake(state: State, services: Services) -> dict[str, Any]:
         images = await _store_images(list(state.get("images") or []), services)
         profile = _profile(state, question, has_images=bool(images))
         # Naming a collection that does not exist is a mistake to point out, not an empty search.
-        names = fresh["collections"] or list(PROFILES[profile].default_collections)
-        kinds = await asyncio.to_thread(
-            lambda: {name: list(services.collections.kinds(name)) for name in names}
-        )
+        names = list(state.get("collections") or []) or list(PROFILES[profile].default_collections)
+        kinds = await asyncio.to_thread(_kinds, names, services) if names else {}
     except VidenceError as error:
         return {**fresh, "images": [], "error": ToolError.of(error).model_dump()}
     return {
@@ -60,6 +66,10 @@ async def intake(state: State, services: Services) -> dict[str, Any]:
         "collections": names,
         "collection_kinds": kinds,
     }
+
+
+def _kinds(names: list[str], services: Services) -> dict[str, list[str]]:
+    return {name: list(services.collections.kinds(name)) for name in names}
 
 
 def clean_question(question: str, max_chars: int) -> str:

@@ -24,9 +24,7 @@ async def judge(state: State, services: Services) -> dict[str, Any]:
         if chat is not None:
             ranking = await rerank(chat, question, ranking.ranking)
         return {
-            "checked": [],
             "ranking": [item.model_dump() for item in ranking.ranking[:2]],
-            "decision": {},
             "usage": ranking.usage,
             "steps": ranking.steps,
         }
@@ -37,5 +35,5 @@ async def judge(state: State, services: Services) -> dict[str, Any]:
         rounds=state.get("round", 0),
     )
     if state.get("retried") or stopped or not subquestions(state):
-        return {"ranking": [], "decision": {}}
+        return {"ranking": []}
     return {"ranking": [], "retried": True, "decision": {"next": "plan"}}

@@ -37,11 +37,7 @@ async def plan(state: State, services: Services) -> dict[str, Any]:
         "round": rounds + 1 if next_ in ("act", "ask") else rounds,
         "decision": _as_state(decision, next_, [item.id for item in ready]),
         "steps": _fallback_step(decision),
-        "usage": {
-            "llm_calls": decision.llm_calls,
-            "tokens_in": decision.tokens_in,
-            "tokens_out": decision.tokens_out,
-        },
+        "usage": _spent(decision),
     }
 
 
@@ -87,6 +83,15 @@ def _as_state(decision: PlanDecision, next_: str, ready: list[str]) -> dict[str,
         "ask": decision.ask.model_dump() if decision.ask else None,
         "abstain_reason": decision.abstain_reason,
     }
+
+
+def _spent(decision: PlanDecision) -> dict[str, int]:
+    spent = {
+        "llm_calls": decision.llm_calls,
+        "tokens_in": decision.tokens_in,
+        "tokens_out": decision.tokens_out,
+    }
+    return {name: count for name, count in spent.items() if count}
 
 
 def _fallback_step(decision: PlanDecision) -> list[dict[str, Any]]:

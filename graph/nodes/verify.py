@@ -22,6 +22,7 @@ async def verify(state: State, services: Services) -> dict[str, Any]:
     found = await services.store.get_evidence(state["run_id"], list(cited))
     evidence = {item.id: item for item in found}
     checked = [check_candidate(candidate, evidence) for candidate in candidates]
+    # The checked ones carry their candidates along; keeping both would double every checkpoint.
     return {
         "candidates": [],
         "checked": [item.model_dump() for item in checked if item.survives],
