@@ -27,7 +27,7 @@ from graph.nodes.respond import respond
 from graph.nodes.verify import verify
 from graph.services import Services, open_services
 from graph.state import ActInput, InputState, State
-from graph.steps import bind
+from graph.steps import Router, bind, routed
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -49,7 +49,16 @@ def build_graph(
     # A store that is locked by another process is worth a second try; a wrong input is not.
     retry = RetryPolicy(max_attempts=3, retry_on=(sqlite3.OperationalError, ConnectionError))
     builder = StateGraph(State, input_schema=InputState)
-    for node in (intake, plan, assess, ask, draft, verify, judge, respond):
+    routers: dict[Any, tuple[Router, tuple[str, ...]]] = {
+        intake: (edges.after_intake, ("plan", "respond")),
+        plan: (partial(edges.after_plan, settings=settings), ("act", "ask", "draft", "respond")),
+        assess: (edges.after_assess, ("plan", "draft")),
+        judge: (edges.after_judge, ("plan", "respond")),
+    }
+    for node, (router, destinations) in routers.items():
+        work = routed(bind(node.__name__, node, services), router)
+        builder.add_node(node.__name__, work, retry_policy=retry, destinations=destinations)
+    for node in (ask, draft, verify, respond):
         builder.add_node(node.__name__, bind(node.__name__, node, services), retry_policy=retry)
     builder.add_node(
         "act",
@@ -59,16 +68,10 @@ def build_graph(
         timeout=settings.tool_timeout_s + NODE_SLACK_S,
     )
     builder.add_edge(START, "intake")
-    builder.add_conditional_edges("intake", edges.after_intake, ["plan", "respond"])
-    builder.add_conditional_edges(
-        "plan", partial(edges.after_plan, settings=settings), ["act", "ask", "draft", "respond"]
-    )
     builder.add_edge("act", "assess")
     builder.add_edge("ask", "plan")
-    builder.add_conditional_edges("assess", edges.after_assess, ["plan", "draft"])
     builder.add_edge("draft", "verify")
     builder.add_edge("verify", "judge")
-    builder.add_conditional_edges("judge", edges.after_judge, ["plan", "respond"])
     builder.add_edge("respond", END)
     return builder.compile(checkpointer=checkpointer, name="vidence")
 

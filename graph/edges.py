@@ -1,7 +1,4 @@
-"""The routers: where each node's decision leads.
-
-They are async because LangGraph runs a sync router in a thread of its own, which costs more than the node.
-"""
+"""The routers: where each node's decision leads."""
 
 from __future__ import annotations
 
@@ -15,12 +12,12 @@ from graph.state import ActInput, State
 from graph.view import image_sources, usage_of
 
 
-async def after_intake(state: State) -> Literal["plan", "respond"]:
+def after_intake(state: State) -> Literal["plan", "respond"]:
     """Go on unless the input was invalid or blocked."""
     return "respond" if state.get("error") else "plan"
 
 
-async def after_plan(state: State, settings: Settings) -> list[Send] | Literal["ask", "draft", "respond"]:
+def after_plan(state: State, settings: Settings) -> list[Send] | Literal["ask", "draft", "respond"]:
     """Fan out over the ready sub-questions, ask, draft, or abstain."""
     decision = state["decision"]
     if decision["next"] == "act":
@@ -33,12 +30,12 @@ async def after_plan(state: State, settings: Settings) -> list[Send] | Literal["
     return routes[decision["next"]]
 
 
-async def after_assess(state: State) -> Literal["plan", "draft"]:
+def after_assess(state: State) -> Literal["plan", "draft"]:
     """Plan again when something is still open."""
     return "plan" if state["decision"]["next"] == "plan" else "draft"
 
 
-async def after_judge(state: State) -> Literal["plan", "respond"]:
+def after_judge(state: State) -> Literal["plan", "respond"]:
     """Plan once more when nothing survived and the budget allows it."""
     return "plan" if state["decision"].get("next") == "plan" else "respond"
 

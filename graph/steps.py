@@ -6,8 +6,10 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeVar
 
+from langgraph.types import Command
+
 from graph.services import Services
-from graph.state import NEW
+from graph.state import NEW, State, add_usage, append_items, merge_mapping
 
 S_contra = TypeVar("S_contra", contravariant=True)
 Update = dict[str, Any]
@@ -17,17 +19,41 @@ Node = Callable[[S_contra, Services], Awaitable[Update]]
 class BoundNode(Protocol[S_contra]):
     """A node as LangGraph calls it."""
 
-    async def __call__(self, state: S_contra) -> Update:
-        """Return a partial update."""
+    async def __call__(self, state: S_contra) -> Any:
+        """Return a partial update, or a `Command` that carries one and says where to go."""
         ...
-
-
-MERGED = frozenset({"plan", "refs", "found", "errors", "answers", "replies", "calls", "usage", "steps"})
 
 
 def changes(update: Update) -> Update:
     """Leave out merges of nothing: every channel written is a row in the checkpoint."""
-    return {name: value for name, value in update.items() if value or name not in MERGED}
+    return {name: value for name, value in update.items() if value or name not in _REDUCERS}
+
+
+Router = Callable[[State], Any]
+
+_REDUCERS: dict[str, Callable[[Any, Any], Any]] = {
+    **dict.fromkeys(("plan", "refs", "found", "errors", "answers", "calls"), merge_mapping),
+    **dict.fromkeys(("steps", "replies"), append_items),
+    "usage": add_usage,
+}
+
+
+def routed(work: BoundNode[State], router: Router) -> BoundNode[State]:
+    """Let a node go where its router says, as a `Command`.
+
+    LangGraph's conditional edges would read every channel again for each decision; here the router sees
+    the state that the node was given, with its update merged by the same reducers.
+    """
+
+    async def run(state: State) -> Command[Any]:
+        update = await work(state)
+        seen: Any = dict(state)
+        for name, value in update.items():
+            reducer = _REDUCERS.get(name)
+            seen[name] = reducer(seen.get(name), value) if reducer else value
+        return Command(update=update, goto=router(seen))
+
+    return run
 
 
 def bind(name: str, node: Node[S_contra], services: Services) -> BoundNode[S_contra]:
