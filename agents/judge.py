@@ -19,6 +19,7 @@ _OFF_TYPE = 0.6
 """An answer of another form than asked (a name for a share, three values for one) is seldom the answer."""
 _AGREEMENT = 0.35
 _NUMERIC: frozenset[AnswerType] = frozenset({"number", "money", "percent"})
+_CODE = re.compile(r"\S*\d\S*|[+(]?\d[\d\s()./-]{5,}\d")
 _PARENTHESES = re.compile(r"\([^)]*\)")
 _SEVERAL = re.compile(
     r"\b(?:and|each|both|all|respectively|list|values|percentages|shares|numbers|compare)\b|,", re.I
@@ -102,13 +103,15 @@ def same_answer(left: str, right: str) -> bool:
     return bool(content_words(left)) and set(content_words(left)) == set(content_words(right))
 
 
-def type_matches(short_answer: str, question: ParsedQuestion) -> bool:
+def type_matches(short_answer: str, question: ParsedQuestion) -> bool:  # noqa: PLR0911 - one return a type
     """Return whether a short answer has the form that the question asks for."""
     kind = question.answer_type
     if kind == "date":
         return bool(find_dates(short_answer)) or bool(re.search(r"\b(?:1[5-9]|20)\d\d\b", short_answer))
     if kind == "time":
         return bool(re.search(r"\d{1,2}:\d{2}", short_answer))
+    if kind in _NUMERIC and _CODE.fullmatch(short_answer.strip()):
+        return True  # `the number of the shop` may be its telephone
     if kind in _NUMERIC:
         values = {number.value for number in find_numbers(_PARENTHESES.sub("", short_answer), words=True)}
         return len(values) == 1 or (len(values) > 1 and _SEVERAL.search(question.stem) is not None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agents.checks import CheckedCandidate
-from agents.judge import RankedCandidate, confidence, rank, same_answer
+from agents.judge import RankedCandidate, confidence, rank, same_answer, type_matches
 from agents.question import parse_question
 from core.contracts import Candidate, Claim
 
@@ -88,3 +88,8 @@ def test_several_values_do_not_answer_a_question_for_one():
     assert order(several, one, question=question)[0] == "78%"
     both = parse_question("What are the percentages of each answer?")
     assert order(several, one, question=both)[0] == "Germany: 78, Germany: 17"
+
+
+@pytest.mark.parametrize("short", ["07-3874904", "+60 3 4266 1226", "CS180319-0015", "0.1"])
+def test_a_code_answers_a_question_for_a_number(short):
+    assert type_matches(short, parse_question("What is the telephone number of the shop?"))
