@@ -19,19 +19,6 @@ from server.cli.progress import Progress
 from server.session import AskRequest
 from server.session import ask as run_ask
 
-_EXAMPLES = """Ask about images, documents or collections; the answer comes with its evidence.
-
-Examples:
-
-  vidence ask "What is the total amount?" --image receipt.jpg
-
-  vidence ask "Which is highest, and by how much?" --image chart.png --report run.html
-
-  vidence ask "How do I resume a run?" --collection docs
-
-  vidence ask --thread ID --resume
-"""
-
 
 def ask(
     question: Annotated[str, typer.Argument(help="The question; leave it out with --resume.")] = "",
@@ -58,7 +45,18 @@ def ask(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Ask a question and get an answer with evidence."""
+    """Ask about images, documents or collections; the answer comes with its evidence.
+
+    For example:
+
+      vidence ask "What is the total amount?" --image receipt.jpg
+
+      vidence ask "Which is highest, and by how much?" --image chart.png --report run.html
+
+      vidence ask "How do I resume a run?" --collection docs
+
+      vidence ask --thread ID --resume
+    """
     with handle_errors(as_json):
         if not question and not resume and reply is None:
             raise invalid_input("The question is empty", 'Try: vidence ask "What is the total?" --image FILE')
@@ -94,9 +92,6 @@ def ask(
             raise typer.Exit(EXIT_INPUT_REQUIRED)
         if result.status == "abstained" and strict:
             raise typer.Exit(EXIT_ABSTAINED)
-
-
-ask.__doc__ = _EXAMPLES
 
 
 def show(result: RunResult, console: Console) -> None:
