@@ -60,6 +60,8 @@ class Profile:
     notice: str = ""
     """Shown with every answer of this profile."""
     risk: RiskPolicy | None = None
+    min_verdict_confidence: float = 0.0
+    """Below it a yes or no is not given, whatever the general setting allows."""
 
 
 def _prompts(name: ProfileName) -> dict[str, str]:
@@ -76,6 +78,8 @@ PROFILES: dict[str, Profile] = {
         allowed_actions=_EVERY - {"search_code"},
         prompts=_prompts("medical"),
         answer_fields=("evidence_level", "notice"),
+        # On PubMedQA most verdicts under this confidence were wrong.
+        min_verdict_confidence=0.6,
         notice="For information and research only: not for diagnosis or treatment decisions.",
     ),
     "inspection": Profile(

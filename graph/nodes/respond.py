@@ -7,8 +7,10 @@ from typing import Any
 from agents.checks import CheckedCandidate
 from agents.inspection import inspect
 from agents.judge import RankedCandidate
+from agents.profiles import Profile
 from agents.prompts import prompt_versions
 from core.contracts import Citation, RunResult, StepRecord, merge_by_id
+from core.settings import Settings
 from graph.gather import evidence_of
 from graph.services import Services
 from graph.state import State
@@ -45,7 +47,7 @@ async def build_result(state: State, services: Services) -> RunResult:
     profile = profile_of(state)
     ranking = [RankedCandidate.model_validate(item) for item in state.get("ranking", [])]
     best = ranking[0] if ranking else None
-    if best is not None and best.confidence < services.settings.min_confidence:
+    if best is not None and best.confidence < _least_confidence(best, profile, services.settings):
         best = None
     gathered = await evidence_of(services.store, state["run_id"], items)
     cited = _citations(best.checked) if best else ()
@@ -84,9 +86,16 @@ async def build_result(state: State, services: Services) -> RunResult:
         confidence=best.confidence,
         uncertainty=round(1.0 - best.confidence, 4),
         citations=cited,
-        claims=best.checked.claims,
+        claims=tuple(claim for claim in best.checked.claims if claim.supported != "unsupported"),
         **common,
     )
+
+
+def _least_confidence(best: RankedCandidate, profile: Profile, settings: Settings) -> float:
+    """Return the confidence below which the agent abstains."""
+    if best.checked.candidate.answer_type == "yes_no":
+        return max(settings.min_confidence, profile.min_verdict_confidence)
+    return settings.min_confidence
 
 
 def _citations(checked: CheckedCandidate) -> tuple[Citation, ...]:

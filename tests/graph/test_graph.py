@@ -120,6 +120,24 @@ async def test_a_claim_whose_quote_is_not_in_its_evidence_never_becomes_the_answ
     assert not result.citations
 
 
+@pytest.mark.parametrize(("profile", "status"), [("general", "done"), ("medical", "abstained")])
+async def test_the_medical_profile_wants_more_confidence_for_a_verdict(
+    tmp_path: Path, profile: str, status: str
+) -> None:
+    class Verdict:
+        name = "verdict"
+
+        def propose(self, task: Any) -> list[Any]:
+            change = {"answer_type": "yes_no", "short_answer": "yes", "score": 0.5}
+            return [c.model_copy(update=change) for c in EchoExtractor().propose(task)]
+
+    planner = ScriptedPlanner(PlanDecision(next="act", subquestions=(search("q1", "x"),)), DRAFT)
+    tool = FakeSearch(lambda _: "Yes, the drug works.")
+    services = fake_services(tmp_path, planner, tool, extractors=[Verdict()])
+    result = await run(services, "Does the drug work?", profile=profile)
+    assert result.status == status
+
+
 async def test_nothing_survived_leads_to_exactly_one_more_plan(tmp_path: Path) -> None:
     planner = ScriptedPlanner(
         PlanDecision(next="act", subquestions=(search("q1", "x"),)),
