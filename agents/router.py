@@ -69,8 +69,6 @@ _LOCAL_SOURCE = re.compile(
 )
 _CAN_BE_SPLIT = 1.5
 """Added to `decompose` when the splitter in code finds parts: what it cannot split gains nothing by it."""
-_NEEDED_VOTES = {"text": 2.4, "table": 2.4, "image": 1.9}
-"""Votes from which the rules alone say that a question needs a kind of source."""
 _IMAGE_ACTIONS: tuple[Action, ...] = ("look", "read", "read_chart", "compare_images")
 _COLLECTION_ACTIONS: tuple[Action, ...] = ("search_text", "decompose", "search_images")
 _KIND_BONUS: dict[str, dict[Action, float]] = {

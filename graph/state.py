@@ -6,7 +6,8 @@ replaces what was there instead of merging with it.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypedDict
+from collections.abc import Callable
+from typing import Annotated, Any, TypedDict, get_type_hints
 
 REFS_PER_SUBQUESTION = 12
 """How many of a sub-question's pieces of evidence the state shows to the planner."""
@@ -94,6 +95,14 @@ class State(InputState, total=False):
     stopped: str
     error: dict[str, Any] | None
     outcome: dict[str, Any]
+
+
+REDUCERS: dict[str, Callable[[Any, Any], Any]] = {
+    name: hint.__metadata__[0]
+    for name, hint in get_type_hints(State, include_extras=True).items()
+    if hasattr(hint, "__metadata__")
+}
+"""The reducer of every merged channel, read off the annotations above."""
 
 
 class ActInput(TypedDict):

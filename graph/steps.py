@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 from langgraph.types import Command
 
 from graph.services import Services
-from graph.state import NEW, State, add_usage, append_items, merge_mapping
+from graph.state import NEW, REDUCERS, State
 
 S_contra = TypeVar("S_contra", contravariant=True)
 Update = dict[str, Any]
@@ -26,16 +26,10 @@ class BoundNode(Protocol[S_contra]):
 
 def changes(update: Update) -> Update:
     """Leave out merges of nothing: every channel written is a row in the checkpoint."""
-    return {name: value for name, value in update.items() if value or name not in _REDUCERS}
+    return {name: value for name, value in update.items() if value or name not in REDUCERS}
 
 
 Router = Callable[[State], Any]
-
-_REDUCERS: dict[str, Callable[[Any, Any], Any]] = {
-    **dict.fromkeys(("plan", "refs", "found", "errors", "answers", "calls"), merge_mapping),
-    **dict.fromkeys(("steps", "replies"), append_items),
-    "usage": add_usage,
-}
 
 
 def routed(work: BoundNode[State], router: Router) -> BoundNode[State]:
@@ -49,7 +43,7 @@ def routed(work: BoundNode[State], router: Router) -> BoundNode[State]:
         update = await work(state)
         seen: Any = dict(state)
         for name, value in update.items():
-            reducer = _REDUCERS.get(name)
+            reducer = REDUCERS.get(name)
             seen[name] = reducer(seen.get(name), value) if reducer else value
         return Command(update=update, goto=router(seen))
 
