@@ -168,7 +168,7 @@ class Collection:
 
     def _drift(self) -> tuple[list[str], set[str]]:
         """Return the chunk ids that the dense leg lacks, in order, and those it should not have."""
-        truth = self.manifest.ids()
+        truth = self.manifest.ids(embedded=True)
         held = self.dense_leg().ids() if self.manifest.get("dense_folder") else set()
         return [id_ for id_ in truth if id_ not in held], held - truth.keys()
 
@@ -251,7 +251,7 @@ class Collection:
                 raise
         if repair:
             self._new_dense_folder()
-        return list(self.manifest.ids()), set()
+        return list(self.manifest.ids(embedded=True)), set()
 
     def snapshot(self) -> str:
         """Keep a copy of the manifest and return its name; the legs can be derived from it."""

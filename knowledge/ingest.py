@@ -97,10 +97,14 @@ class _Writer:
 
     def flush(self) -> None:
         if self._batch:
-            texts = [searched_text(piece.title, piece.text) for _, pieces in self._batch for piece in pieces]
+            texts = [_embedded(piece) for _, pieces in self._batch for piece in pieces if piece.embed != ""]
             vectors = self._collection.embedder().embed(texts)
             self._collection.manifest.write(self._batch, vectors)
             self._batch = []
+
+
+def _embedded(piece: Piece) -> str:
+    return searched_text(piece.title, piece.text) if piece.embed is None else piece.embed
 
 
 def _nothing_added(failed: Sequence[FileFailure], skipped: int) -> VidenceError:

@@ -41,6 +41,10 @@ _CHUNK_COLUMNS = (
     "(SELECT count(*) FROM chunks x WHERE x.source = c.source) "
     "FROM chunks c JOIN documents d ON d.source = c.source"
 )
+_OWN_OR_FIRST = (
+    "CASE WHEN length(c.vector) > 0 THEN c.vector ELSE (SELECT x.vector FROM chunks x "
+    "WHERE x.source = c.source AND length(x.vector) > 0 ORDER BY x.n LIMIT 1) END"
+)
 _MARKS = 500
 """Values a statement: SQLite limits how many may be bound."""
 
@@ -143,7 +147,8 @@ class Manifest:
 
         Args:
             batch: Documents and their pieces.
-            vectors: One unit vector a piece, in the order of the batch, shape (n, dim).
+            vectors: One unit vector for each piece that has one of its own (`Piece.embed`), in the order
+                of the batch, shape (n, dim).
         """
         rows = iter(vectors)
         with self._open() as connection, connection:
@@ -165,7 +170,7 @@ class Manifest:
                 connection.executemany(
                     "INSERT OR IGNORE INTO chunks (id, source, kind, title, text, locator, vector) "
                     "VALUES (?, ?, ?, ?, ?, ?, ?)",
-                    [_row(document.source, piece, next(rows)) for piece in pieces],
+                    [_row(document.source, piece, rows) for piece in pieces],
                 )
             self._bump(connection)
 
@@ -199,10 +204,11 @@ class Manifest:
             kinds = dict(connection.execute("SELECT kind, count(*) FROM chunks GROUP BY kind ORDER BY kind"))
         return int(documents), sum(kinds.values()), kinds
 
-    def ids(self) -> dict[str, int]:
-        """Return every chunk's id with its number."""
+    def ids(self, *, embedded: bool = False) -> dict[str, int]:
+        """Return every chunk's id with its number; with `embedded` of those with a vector of their own."""
+        where = "WHERE length(vector) > 0" if embedded else ""
         with self._open() as connection:
-            return dict(connection.execute("SELECT id, n FROM chunks ORDER BY n").fetchall())
+            return dict(connection.execute(f"SELECT id, n FROM chunks {where} ORDER BY n").fetchall())
 
     def searched(self) -> Iterator[tuple[int, str]]:
         """Yield the number and searched text of every chunk, in order, without holding the file."""
@@ -228,12 +234,12 @@ class Manifest:
         return [_chunk(row) for row in rows]
 
     def vectors(self, ids: Sequence[str]) -> dict[str, NDArray[np.float32]]:
-        """Return the stored vectors of chunks by id."""
+        """Return the stored vectors of chunks by id; one without a vector has its document's first."""
         import numpy as np
 
         with self._open() as connection:
-            rows = _select(connection, "SELECT id, vector FROM chunks WHERE id IN", ids)
-        return {id_: np.frombuffer(body, dtype=np.float32) for id_, body in rows}
+            rows = _select(connection, f"SELECT id, {_OWN_OR_FIRST} FROM chunks c WHERE id IN", ids)
+        return {id_: np.frombuffer(body, dtype=np.float32) for id_, body in rows if body}
 
     def names(self, numbers: Sequence[int]) -> dict[int, str]:
         """Return the ids of chunks by number; numbers that are gone are left out."""
@@ -276,9 +282,9 @@ def _select(connection: sqlite3.Connection, statement: str, values: Sequence[Any
     return rows
 
 
-def _row(source: str, piece: Piece, vector: Any) -> tuple[str, str, str, str, str, str, bytes]:
+def _row(source: str, piece: Piece, vectors: Iterator[Any]) -> tuple[str, str, str, str, str, str, bytes]:
     locator = piece.locator.model_dump_json(exclude_none=True)
-    body = vector.tobytes()
+    body = b"" if piece.embed == "" else next(vectors).tobytes()
     return chunk_id(source, piece), source, piece.kind, piece.title, piece.text, locator, body
 
 

@@ -30,6 +30,9 @@ class Piece:
     locator: Locator
     title: str = ""
     """The heading, definition or record title that is searched together with the text."""
+    embed: str | None = None
+    """What the vector is made of: the title and the text by default, another text, or an empty one for a
+    piece that is found by its words and has no vector of its own but its document's first."""
 
 
 @dataclass(frozen=True)
