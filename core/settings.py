@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import (
@@ -64,6 +64,13 @@ class Settings(BaseModel):
     pubmed_base_url: str = "https://eutils.ncbi.nlm.nih.gov/entrez/eutils"
     pubmed_api_key: str = ""
     pubmed_email: str = ""
+    pubmed_timeout_s: float = Field(20.0, gt=0, description="Seconds that one reply may take as a whole.")
+    pubmed_cache_days: float = Field(30.0, ge=0, description="Records and full texts; 0 keeps none.")
+    pubmed_search_cache_days: float = Field(1.0, ge=0, description="Searches and links; 0 keeps none.")
+    rate_store: str = Field("", description="`redis://HOST:PORT/DB` shares rate limits between hosts.")
+    connectors: dict[str, dict[str, Any]] = Field(
+        default_factory=dict, description="External sources by name: a kind and its options."
+    )
 
     @property
     def root(self) -> Path:
