@@ -5,67 +5,111 @@ from __future__ import annotations
 import ast
 import warnings
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from core.contracts import Locator
+from knowledge.code_cards import Definition, definition_card, file_card, is_copied, is_generated
+from knowledge.code_version import version_of
 from knowledge.records import Piece
 
 MAX_LINES = 80
 """A definition over this is cut, each part under the definition's name."""
-_Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+
+
+@dataclass(frozen=True)
+class _Span:
+    """Lines from `first` to `last`, both included; `node` is set where the definition begins."""
+
+    first: int
+    last: int
+    name: str
+    node: Definition | None = None
 
 
 def code_pieces(path: Path, text: str, doc_id: str) -> list[Piece]:
-    """Return the pieces of a source file, each with its path and lines (from 1, both ends included)."""
+    """Return the pieces of a source file, each with its path and lines (from 1, both ends included).
+
+    The first piece carries the vector of the whole file. Definitions at the top and those with a docstring
+    have their own, unless they are copies; `knowledge.code_cards` says of what. In other languages than
+    Python every block has one.
+    """
     lines = text.splitlines(keepends=True)
-    spans = list(_python_spans(text, lines)) if path.suffix in {".py", ".pyi"} else []
-    if not spans:
-        spans = [(1, len(lines), "")]
+    python = path.suffix in {".py", ".pyi"}
+    tree = parse(text) if python else None
+    spans = list(_between(tree.body, 1, len(lines), "")) if tree else []
+    copied_file = is_generated(text)
+    version = version_of(path)
+    card: str | None = file_card(doc_id, tree)
     pieces = []
-    for first, last, name in spans:
-        for start, end in _blocks(lines, first, last):
+    for span in spans or [_Span(1, len(lines), "")]:
+        own = _own_card(span, lines) if python and not copied_file else ("" if python else None)
+        for start, end in _blocks(lines, span.first, span.last):
             body = "".join(lines[start - 1 : end]).rstrip("\n")
-            if body.strip():
-                pieces.append(
-                    Piece(
-                        text=body,
-                        kind="code",
-                        locator=Locator(path=str(path), lines=(start, end), section=name or None),
-                        title=f"{doc_id} {name}".strip(),
-                    )
+            if not body.strip():
+                continue
+            pieces.append(
+                Piece(
+                    text=body,
+                    kind="code",
+                    locator=Locator(
+                        path=str(path), lines=(start, end), section=span.name or None, commit=version
+                    ),
+                    title=f"{doc_id} {span.name}".strip(),
+                    embed=own if card is None else card,
                 )
+            )
+            card = None
+            own = "" if python else None
     return pieces
 
 
-def _python_spans(text: str, lines: list[str]) -> Iterator[tuple[int, int, str]]:
-    """Yield (first line, last line, qualified name); what stands between definitions has no name."""
+def parse(text: str) -> ast.Module | None:
+    """Return the syntax tree of a Python text, or None when it is not Python."""
     try:
         with warnings.catch_warnings():
             # A file under index may hold invalid escapes; that is its author's concern.
             warnings.simplefilter("ignore")
-            tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError):
-        return
-    yield from _between(tree.body, 1, len(lines), "")
+            return ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
 
 
-def _between(body: list[ast.stmt], first: int, last: int, prefix: str) -> Iterator[tuple[int, int, str]]:
+def _own_card(span: _Span, lines: list[str]) -> str:
+    node = span.node
+    if node is None or is_copied(lines, span.first):
+        return ""
+    if "." in span.name and ast.get_docstring(node) is None:
+        return ""
+    return definition_card(span.name, node)
+
+
+def _between(
+    body: list[ast.stmt], first: int, last: int, prefix: str, owner: Definition | None = None
+) -> Iterator[_Span]:
+    """Yield the definitions of a body and what stands between them, which has the owner's name."""
     cursor = first
     for node in body:
-        if not isinstance(node, _Definition):
+        if not isinstance(node, Definition):
             continue
-        start = min([node.lineno, *(item.lineno for item in node.decorator_list)])
+        start = first_line(node)
         end = node.end_lineno or node.lineno
         if start > cursor:
-            yield cursor, start - 1, prefix
+            yield _Span(cursor, start - 1, prefix, owner)
+            owner = None
         name = f"{prefix}.{node.name}" if prefix else node.name
         if isinstance(node, ast.ClassDef):
-            yield from _between(node.body, start, end, name)
+            yield from _between(node.body, start, end, name, node)
         else:
-            yield start, end, name
+            yield _Span(start, end, name, node)
         cursor = end + 1
     if cursor <= last:
-        yield cursor, last, prefix
+        yield _Span(cursor, last, prefix, owner)
+
+
+def first_line(node: Definition) -> int:
+    """Return the line where a definition begins, with its decorators."""
+    return min([node.lineno, *(item.lineno for item in node.decorator_list)])
 
 
 def _blocks(lines: list[str], first: int, last: int) -> Iterator[tuple[int, int]]:
