@@ -1,40 +1,38 @@
-"""The PubMed client: esearch and efetch through one shared limiter, with timeouts, retries, typed errors.
-
-The rules of NCBI (E-utilities in Depth, Sayers 2009-): 3 requests a second, 10 with a key; `tool` and
-`email` name the caller.
-"""
+"""The PubMed client: searches, records, summaries, related papers and open full text, cached and limited."""
 
 from __future__ import annotations
 
 import asyncio
-import random
+import json
+import os
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+import stat
+import tempfile
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TypeVar
 
 from core.errors import VidenceError, invalid_input, not_found, unavailable
 from core.settings import Settings
-from core.text import content_words
-from knowledge.pubmed_xml import PubMedRecord, SearchReply, parse_records, parse_search
-from knowledge.rate import SharedLimiter
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    import httpx
+from knowledge.breaker import CircuitBreaker
+from knowledge.entrez_cache import EntrezCache, key_of
+from knowledge.pmc import FullText, parse_full_text
+from knowledge.pubmed_entrez import SearchReply, Summary, parse_links, parse_search, parse_summaries
+from knowledge.pubmed_http import EntrezHttp
+from knowledge.pubmed_query import Wording, wordings
+from knowledge.pubmed_record import PubMedRecord
+from knowledge.pubmed_xml import parse_records, parse_with_xml
+from knowledge.rate import FileSlots, SharedLimiter, Slots
+from knowledge.rate_redis import RedisSlots
 
 _T = TypeVar("_T")
-_CONNECT_S = 5.0
-"""Offline is noticed after this many seconds at most."""
-_READ_S = 20.0
-_ATTEMPTS = 3
-_BACKOFF_S = 0.5
-_LONGEST_WAIT_S = 20.0
 _BATCH = 200
 """Records a request: NCBI's own advice for lists of ids."""
 _PMID = re.compile(r"[1-9]\d{0,8}")
+_MISSING_TRIES = 2
 
 
 @dataclass(frozen=True)
@@ -43,41 +41,42 @@ class PubMedSearch:
 
     query: str
     used: str
-    """The query that was sent: the one given, or its key words when that found nothing."""
+    """The wording that found them; the last one tried when nothing was found."""
     count: int
     translation: str
     records: tuple[PubMedRecord, ...]
+    step: str = ""
+    """How that wording was made from the query: as given, focused, without some words, any of the words."""
+    dropped: tuple[str, ...] = ()
+    """Words of the query that had to be left out for anything to be found."""
+    tried: tuple[tuple[str, int], ...] = ()
+    """Every wording that was asked, with how many papers it found."""
+    warnings: tuple[str, ...] = ()
+    missing: tuple[str, ...] = field(default=())
+    """Ids that were found but whose records did not come."""
 
 
 class PubMed:
     """An asynchronous client of the E-utilities.
 
     Args:
-        base_url: Address of the E-utilities, without a slash at the end.
-        limiter: Shared by everything that calls the same address.
-        api_key: NCBI's key, if there is one.
-        email: Sent to NCBI, who write to it before they block anyone.
-        transport: For tests: an httpx transport that needs no network.
+        http: The transport.
+        cache: Where replies are kept; none asks the server every time.
     """
 
-    def __init__(
-        self,
-        base_url: str,
-        limiter: SharedLimiter,
-        *,
-        api_key: str = "",
-        email: str = "",
-        transport: httpx.AsyncBaseTransport | None = None,
-    ) -> None:
-        self._base_url = base_url.rstrip("/")
-        self._limiter = limiter
-        self._identity = {"tool": "vidence", "api_key": api_key, "email": email}
-        self._transport = transport
+    def __init__(self, http: EntrezHttp, cache: EntrezCache | None = None) -> None:
+        self.http = http
+        self._cache = cache
+
+    def session(self) -> AbstractAsyncContextManager[None]:
+        """Keep connections open over several calls."""
+        return self.http.session()
 
     async def search(self, query: str, k: int = 10) -> PubMedSearch:
         """Find records for a query or a plain question, most relevant first.
 
-        When the words as given find nothing, the question's key words are tried: all, then any.
+        A question becomes key phrases, years and kinds of study; when they find nothing, the least telling
+        words go one after the other.
 
         Raises:
             VidenceError: `invalid_input` for an empty query; `unavailable`, `timeout` or
@@ -85,15 +84,21 @@ class PubMed:
         """
         if not query.strip():
             raise invalid_input("The query is empty", help="Say what to search PubMed for.")
-        reply, used = SearchReply((), 0), query
-        for used in _wordings(query):
-            reply = await self._ask(
-                "esearch", {"db": "pubmed", "term": used, "retmax": k, "sort": "relevance"}, parse_search
-            )
-            if reply.ids:
-                break
-        records = await self.fetch(reply.ids) if reply.ids else []
-        return PubMedSearch(query, used, reply.count, reply.translation, tuple(records))
+        async with self.session():
+            reply, wording, tried = await self._first_found(query, k)
+            records, missing = await self._all_records(reply.ids)
+        return PubMedSearch(
+            query,
+            wording.text,
+            reply.count,
+            reply.translation,
+            tuple(records),
+            step=wording.step,
+            dropped=wording.dropped,
+            tried=tuple(tried),
+            warnings=reply.warnings,
+            missing=missing,
+        )
 
     async def fetch(self, pmids: Sequence[str]) -> list[PubMedRecord]:
         """Return records in the order of their ids; ids that PubMed does not know are left out.
@@ -102,132 +107,213 @@ class PubMed:
             VidenceError: `invalid_input` for what is not an id; `not_found` when PubMed knows none;
                 `unavailable`, `timeout` or `rate_limited` when PubMed cannot be asked.
         """
-        for pmid in pmids:
-            if not _PMID.fullmatch(pmid):
-                raise invalid_input(
-                    f"Not a PubMed id: `{pmid[:40]}`", help="An id is a number like 29768149."
-                )
-        found: dict[str, PubMedRecord] = {}
-        for start in range(0, len(pmids), _BATCH):
-            ids = ",".join(pmids[start : start + _BATCH])
-            records = await self._ask("efetch", {"db": "pubmed", "id": ids, "retmode": "xml"}, parse_records)
-            found.update((record.pmid, record) for record in records)
-        if pmids and not found:
+        _check_ids(pmids)
+        async with self.session():
+            records = await self._records(pmids)
+        if pmids and not records:
             raise not_found(f"PubMed has no record {', '.join(pmids[:5])}", help="Check the ids.")
-        return [found[pmid] for pmid in dict.fromkeys(pmids) if pmid in found]
+        return records
 
-    async def _ask(self, tool: str, params: dict[str, Any], parse: Callable[[bytes], _T]) -> _T:
-        """Call one E-utility and parse its reply; a reply cut short is asked for again."""
-        for attempt in range(1, _ATTEMPTS + 1):
+    async def summaries(self, pmids: Sequence[str]) -> list[Summary]:
+        """Return records in short (esummary); raises like `fetch`."""
+        _check_ids(pmids)
+        found: list[Summary] = []
+        async with self.session():
+            for start in range(0, len(pmids), _BATCH):
+                ids = ",".join(pmids[start : start + _BATCH])
+                found += await self.http.ask("esummary", {"db": "pubmed", "id": ids}, parse_summaries)
+        return found
+
+    async def related(self, pmid: str, k: int = 10) -> tuple[str, ...]:
+        """Return the ids of papers that are like this one, most alike first (elink); raises like `fetch`."""
+        links = await self._links(pmid, "pubmed", "pubmed_pubmed")
+        return tuple(other for other in links if other != pmid)[:k]
+
+    async def pmc_id(self, pmid: str) -> str:
+        """Return the id in PubMed Central (`PMC3166277`), or an empty text; raises like `fetch`."""
+        links = await self._links(pmid, "pmc", "pubmed_pmc")
+        return f"PMC{links[0].removeprefix('PMC')}" if links else ""
+
+    async def full_text(self, pmid: str) -> FullText:
+        """Return a paper by section from PubMed Central, where its text is open.
+
+        Raises:
+            VidenceError: `unavailable`, not worth another try, when the text is not open there; otherwise
+                like `fetch`.
+        """
+        async with self.session():
+            [record] = await self.fetch([pmid])
+            number = record.pmc or await self.pmc_id(pmid)
+            if not number:
+                raise not_open(pmid, "it is not in PubMed Central")
+            number = number.removeprefix("PMC")
+
+            async def ask() -> bytes:
+                return await self.http.ask(
+                    "efetch", {"db": "pmc", "id": number, "retmode": "xml"}, _open_text
+                )
+
+            body = await self._kept("fulltext", number, ask)
+        return await asyncio.to_thread(parse_full_text, body, pmid=pmid)
+
+    async def _first_found(self, query: str, k: int) -> tuple[SearchReply, Wording, list[tuple[str, int]]]:
+        tried: list[tuple[str, int]] = []
+        reply, wording = SearchReply((), 0), Wording(query.strip(), "as given")
+        refused: VidenceError | None = None
+        for wording in wordings(query, today=datetime.now(UTC).date()):
             try:
-                return parse(await self._post(tool, params))
-            except _Busy as busy:
-                error: VidenceError = busy.error
-                wait_s = busy.wait_s
-            except VidenceError as failed:
-                if not failed.retryable or failed.kind != "unavailable" or isinstance(failed, _OfflineError):
+                reply = await self._esearch(wording.text, k)
+            except VidenceError as error:
+                # A wording that PubMed refuses is not the last one; a server that is down is.
+                if error.retryable or error.kind != "unavailable":
                     raise
-                error, wait_s = failed, 0.0
-            if attempt < _ATTEMPTS:
-                backoff_s = _BACKOFF_S * 2 ** (attempt - 1) * (1 + random.random())  # noqa: S311 - jitter
-                await asyncio.sleep(max(wait_s, backoff_s))
-        raise error
+                refused = error
+                continue
+            tried.append((wording.text, reply.count))
+            if reply.ids:
+                break
+        if not tried and refused is not None:
+            raise refused
+        return reply, wording, tried
 
-    async def _post(self, tool: str, params: dict[str, Any]) -> bytes:
-        import httpx
+    async def _esearch(self, term: str, k: int) -> SearchReply:
+        params = {"db": "pubmed", "term": term, "retmax": k, "sort": "relevance", "retmode": "xml"}
+        kept = await self._get("search", [key_of(**params)])
+        if kept:
+            found = json.loads(next(iter(kept.values())))
+            return SearchReply(
+                tuple(found["ids"]), found["count"], found["translation"], tuple(found["warnings"])
+            )
+        reply = await self.http.ask("esearch", params, parse_search)
+        if reply.ids:
+            await self._put("search", {key_of(**params): json.dumps(asdict(reply)).encode()})
+        return reply
 
-        data = {key: value for key, value in {**params, **self._identity}.items() if value}
-        url = f"{self._base_url}/{tool}.fcgi"
-        await self._limiter.wait()
-        timeout = httpx.Timeout(_READ_S, connect=_CONNECT_S)
-        try:
-            async with httpx.AsyncClient(timeout=timeout, transport=self._transport) as client:
-                reply = await client.post(url, data=data)
-        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            raise _OfflineError(self._base_url, str(error)) from error
-        except httpx.TimeoutException as error:
-            raise VidenceError(
-                "timeout",
-                f"PubMed did not answer in {_READ_S:g} s",
-                help="Try again in a minute.",
-                retryable=True,
-            ) from error
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise unavailable(f"The connection to PubMed broke: {error}", help="Try again.") from error
-        return _body(reply)
+    async def _all_records(self, ids: Sequence[str]) -> tuple[list[PubMedRecord], tuple[str, ...]]:
+        """Fetch what a search found; what did not come is asked for once more."""
+        found: dict[str, PubMedRecord] = {}
+        wanted = list(ids)
+        for _ in range(_MISSING_TRIES):
+            if not wanted:
+                break
+            found.update((record.pmid, record) for record in await self._records(wanted))
+            wanted = [pmid for pmid in ids if pmid not in found]
+        return [found[pmid] for pmid in dict.fromkeys(ids) if pmid in found], tuple(wanted)
 
+    async def _records(self, pmids: Sequence[str]) -> list[PubMedRecord]:
+        wanted = list(dict.fromkeys(pmids))
+        kept = await self._get("record", wanted)
+        found = await asyncio.to_thread(_reread, kept)
+        absent = [pmid for pmid in wanted if pmid not in found]
+        for start in range(0, len(absent), _BATCH):
+            ids = ",".join(absent[start : start + _BATCH])
+            pairs = await self.http.ask(
+                "efetch", {"db": "pubmed", "id": ids, "retmode": "xml"}, parse_with_xml
+            )
+            found.update((record.pmid, record) for record, _ in pairs)
+            await self._put("record", {record.pmid: xml for record, xml in pairs if record.pmid in absent})
+        return [found[pmid] for pmid in wanted if pmid in found]
 
-class _OfflineError(VidenceError):
-    """No connection at all: asking again at once would only make the user wait."""
+    async def _links(self, pmid: str, database: str, name: str) -> tuple[str, ...]:
+        _check_ids([pmid])
+        params = {"dbfrom": "pubmed", "db": database, "id": pmid, "linkname": name}
 
-    def __init__(self, base_url: str, reason: str) -> None:
-        super().__init__(
-            "unavailable",
-            f"PubMed cannot be reached at {base_url} ({reason or 'no connection'})",
-            help="Check the network, or point VIDENCE_PUBMED_BASE_URL at another server.",
-            retryable=True,
-        )
+        async def ask() -> bytes:
+            links = await self.http.ask("elink", params, parse_links)
+            return json.dumps(links.get(name, ())).encode()
 
+        return tuple(json.loads(await self._kept("link", key_of(**params), ask)))
 
-class _Busy(Exception):  # noqa: N818 - a signal to wait, not an error of its own
-    """The server asked to wait."""
+    async def _kept(self, kind: str, key: str, ask: Callable[[], Awaitable[bytes]]) -> bytes:
+        found = await self._get(kind, [key])
+        if key in found:
+            return found[key]
+        body = await ask()
+        if body not in (b"", b"[]"):
+            await self._put(kind, {key: body})
+        return body
 
-    def __init__(self, error: VidenceError, wait_s: float) -> None:
-        super().__init__(error.message)
-        self.error = error
-        self.wait_s = wait_s
+    async def _get(self, kind: str, keys: Sequence[str]) -> dict[str, bytes]:
+        return await asyncio.to_thread(self._cache.get_many, kind, keys) if self._cache else {}
 
-
-def _body(reply: httpx.Response) -> bytes:
-    status = reply.status_code
-    if status == 429:
-        error = VidenceError(
-            "rate_limited",
-            "PubMed is limiting our requests",
-            help="Wait a minute, or set VIDENCE_PUBMED_API_KEY for ten requests a second.",
-            retryable=True,
-        )
-        raise _Busy(error, _retry_after(reply))
-    if status >= 500:
-        raise _Busy(unavailable(f"PubMed answered {status}", help="Try again later."), _retry_after(reply))
-    if status >= 400:
-        raise VidenceError(
-            "unavailable",
-            f"PubMed answered {status}: {_plain(reply.text)}",
-            help="Check VIDENCE_PUBMED_BASE_URL and VIDENCE_PUBMED_API_KEY.",
-        )
-    return bytes(reply.content)
-
-
-def _retry_after(reply: httpx.Response) -> float:
-    """Return the seconds that the server asks to wait, within reason; the date form counts as none."""
-    try:
-        return min(max(float(reply.headers.get("Retry-After", "0")), 0.0), _LONGEST_WAIT_S)
-    except ValueError:
-        return 0.0
+    async def _put(self, kind: str, entries: dict[str, bytes]) -> None:
+        if self._cache:
+            await asyncio.to_thread(self._cache.put_many, kind, entries)
 
 
-def _plain(text: str) -> str:
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", text)).strip()[:200]
+def not_open(pmid: str, why: str) -> VidenceError:
+    """Build the error for a paper whose full text cannot be had."""
+    return unavailable(
+        f"The full text of {pmid} is not open: {why}",
+        help="Its abstract is there: leave --full-text out.",
+        retryable=False,
+    )
 
 
-def _wordings(query: str) -> list[str]:
-    """Return the query, then its key words joined by all and by any."""
-    words = list(dict.fromkeys(content_words(query)))
-    tried = [query.strip(), " AND ".join(words), " OR ".join(words)]
-    return [wording for wording in dict.fromkeys(tried) if wording]
+def _reread(kept: dict[str, bytes]) -> dict[str, PubMedRecord]:
+    return {pmid: parse_records(body)[0] for pmid, body in kept.items()}
 
 
-def open_pubmed(settings: Settings, *, base_url: str = "") -> PubMed:
-    """Return the client that the settings describe; `base_url` overrides their address."""
-    address = base_url or settings.pubmed_base_url
+def _open_text(body: bytes) -> bytes:
+    """Check that a reply of PubMed Central can be read before it is kept."""
+    parse_full_text(body)
+    return body
+
+
+def _check_ids(pmids: Sequence[str]) -> None:
+    for pmid in pmids:
+        if not _PMID.fullmatch(pmid):
+            raise invalid_input(f"Not a PubMed id: `{pmid[:40]}`", help="An id is a number like 29768149.")
+
+
+def open_pubmed(settings: Settings, *, base_url: str = "", use_cache: bool = True) -> PubMed:
+    """Return the client that the settings describe.
+
+    Args:
+        settings: Address, key, limits and lifetimes.
+        base_url: Overrides their address.
+        use_cache: False asks the server every time and keeps nothing.
+    """
+    address = (base_url or settings.pubmed_base_url).rstrip("/")
     if not address.startswith(("http://", "https://")):
         raise invalid_input(f"Not a web address: {address}", help="It begins with http:// or https://.")
-    rate = 10.0 if settings.pubmed_api_key else 3.0
-    path: Path = settings.root / "limits" / f"pubmed-{re.sub(r'[^A-Za-z0-9]+', '-', address)[:80]}.txt"
-    return PubMed(
+    folder = settings.root / "pubmed"
+    days = {
+        "record": settings.pubmed_cache_days,
+        "fulltext": settings.pubmed_cache_days,
+        "link": settings.pubmed_search_cache_days,
+        "search": settings.pubmed_search_cache_days,
+    }
+    http = EntrezHttp(
         address,
-        SharedLimiter(path, rate),
-        api_key=settings.pubmed_api_key,
-        email=settings.pubmed_email,
+        SharedLimiter(_slots(settings, address)),
+        breaker=CircuitBreaker(folder / "circuits.sqlite", address),
+        identity={"tool": "vidence", "api_key": settings.pubmed_api_key, "email": settings.pubmed_email},
+        timeout_s=settings.pubmed_timeout_s,
     )
+    return PubMed(http, EntrezCache(folder / "cache.sqlite", address, days) if use_cache else None)
+
+
+def _slots(settings: Settings, address: str) -> Slots:
+    limit = 10 if settings.pubmed_api_key else 3
+    name = re.sub(r"[^A-Za-z0-9]+", "-", address)[:80]
+    if settings.rate_store:
+        return RedisSlots(settings.rate_store, name, limit)
+    return FileSlots(_shared_folder(settings) / f"{name}.json", limit)
+
+
+def _shared_folder(settings: Settings) -> Path:
+    """Return a folder of this user and machine: NCBI counts callers, whatever data folder they use.
+
+    A folder of that name which somebody else made is not trusted; then the limit is kept in the data folder.
+    """
+    owner = getattr(os, "getuid", lambda: 0)()
+    folder = Path(tempfile.gettempdir()) / f"vidence-limits-{owner}"
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat()
+        if stat.S_ISDIR(found.st_mode) and found.st_uid == owner and not found.st_mode & 0o022:
+            return folder
+    except OSError:
+        pass
+    return settings.root / "limits"

@@ -1,188 +1,138 @@
-"""Reading E-utilities XML: nothing inside an element is lost, inline markup and MathML become text."""
+"""Reading PubMed articles and book chapters: labels, inline markup, formulas and notices are all kept."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
-from typing import Any
-from xml.etree.ElementTree import Element, ParseError
+from collections.abc import Iterable
+from xml.etree.ElementTree import Element, tostring
 
-from core.errors import VidenceError, unavailable
+from core.errors import unavailable
+from knowledge.pubmed_record import RETRACTED, Author, OtherAbstract, PubMedRecord, Relation, Section
+from knowledge.pubmed_text import read_root, text_of, texts_at
 
 _MONTHS = {
     name: number
     for number, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), start=1)
 }
-_RETRACTED = "Retracted Publication"
-# From strongest to weakest, after the pyramid of the Oxford Centre for Evidence-Based Medicine (2011).
-_LEVELS: tuple[tuple[str, frozenset[str]], ...] = (
-    ("systematic review", frozenset({"Meta-Analysis", "Systematic Review", "Practice Guideline"})),
-    ("randomised trial", frozenset({"Randomized Controlled Trial"})),
-    (
-        "controlled or cohort study",
-        frozenset(
-            {"Clinical Trial", "Controlled Clinical Trial", "Observational Study", "Comparative Study"}
-            | {"Clinical Trial, Phase II", "Clinical Trial, Phase III", "Multicenter Study"}
-        ),
-    ),
-    ("case report", frozenset({"Case Reports"})),
-    ("review or opinion", frozenset({"Review", "Editorial", "Comment", "Letter", "Guideline"})),
-)
-
-
-@dataclass(frozen=True)
-class Section:
-    """A part of an abstract with its label (`METHODS`), which is empty when there is none."""
-
-    label: str
-    text: str
-
-
-@dataclass(frozen=True)
-class PubMedRecord:
-    """A PubMed citation. `date` is ISO and as long as what is known (`2018`, `2018-05`, `2018-05-17`)."""
-
-    pmid: str
-    title: str
-    abstract: tuple[Section, ...] = ()
-    journal: str = ""
-    date: str = ""
-    authors: tuple[str, ...] = ()
-    publication_types: tuple[str, ...] = ()
-    mesh: tuple[str, ...] = ()
-    doi: str = ""
-    pmc: str = ""
-    language: str = ""
-    retracted: bool = False
-    notices: tuple[str, ...] = field(default=())
-    """Retractions, concerns and errata that concern this record, as PubMed words them."""
-
-    @property
-    def text(self) -> str:
-        """The abstract as one text, each section under its label; the title when there is none."""
-        parts = [f"{part.label}: {part.text}" if part.label else part.text for part in self.abstract]
-        return "\n".join(parts) or self.title
-
-    @property
-    def url(self) -> str:
-        """Where people read the record."""
-        return f"https://pubmed.ncbi.nlm.nih.gov/{self.pmid}/"
-
-    @property
-    def evidence_level(self) -> str:
-        """How strong this kind of study is, from its publication types; empty when they do not say."""
-        found = set(self.publication_types)
-        return next((level for level, types in _LEVELS if types & found), "")
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the record as plain values."""
-        return {**asdict(self), "url": self.url, "evidence_level": self.evidence_level}
-
-
-@dataclass(frozen=True)
-class SearchReply:
-    """What esearch found: ids of this page, how many there are in all, and how PubMed read the query."""
-
-    ids: tuple[str, ...]
-    count: int
-    translation: str = ""
-
-
-def parse_search(body: bytes) -> SearchReply:
-    """Read an esearch reply; raises `unavailable` for what is not one."""
-    root = _root(body, "eSearchResult")
-    error = root.findtext("ERROR")
-    if error:
-        raise unavailable(f"PubMed refused the query: {error.strip()}", help="Put it in other words.")
-    ids = tuple(text_of(node) for node in root.iterfind("IdList/Id"))
-    count = root.findtext("Count") or "0"
-    return SearchReply(
-        ids, int(count) if count.isdigit() else len(ids), text_of(root.find("QueryTranslation"))
-    )
+_NOTICES = frozenset(
+    {"RetractionIn", "PartialRetractionIn", "ExpressionOfConcernIn", "ErratumIn", "CorrectedandRepublishedIn",
+     "RetractedandRepublishedIn", "UpdateIn", "RepublishedIn"}
+)  # fmt: skip
 
 
 def parse_records(body: bytes) -> list[PubMedRecord]:
     """Read an efetch reply of articles and book chapters; raises `unavailable` for what is not one."""
-    root = _root(body, "PubmedArticleSet")
-    records = [_article(node) for node in root.iterfind("PubmedArticle")]
-    return records + [_book(node) for node in root.iterfind("PubmedBookArticle/BookDocument")]
+    return [record for record, _ in parse_with_xml(body)]
 
 
-def text_of(node: Element | None) -> str:
-    """Return all text inside an element with its white space folded."""
-    return "" if node is None else re.sub(r"\s+", " ", "".join(_texts(node))).strip()
+def parse_with_xml(body: bytes) -> list[tuple[PubMedRecord, bytes]]:
+    """Read an efetch reply; each record comes with an article set of its own, as XML, to be kept."""
+    root = read_root(body, "PubmedArticleSet", "PubmedArticle", "PubmedBookArticle")
+    nodes = [root] if root.tag != "PubmedArticleSet" else list(root)
+    return [(_read(node), _alone(node)) for node in nodes if node.tag in _READERS]
 
 
-def _texts(node: Element) -> Iterator[str]:
-    # Inside a formula white space is layout only: V, O and 2 of three lines are one symbol.
-    if node.tag.rpartition("}")[2] == "math":
-        yield "".join(part.strip() for part in node.itertext())
-        return
-    yield node.text or ""
-    for child in node:
-        yield from _texts(child)
-        yield child.tail or ""
+def _read(node: Element) -> PubMedRecord:
+    return _article(node) if node.tag == "PubmedArticle" else _book(node)
 
 
-def _root(body: bytes, expected: str) -> Element:
-    from defusedxml.common import DefusedXmlException
-    from defusedxml.ElementTree import fromstring
+def _alone(node: Element) -> bytes:
+    return b"<PubmedArticleSet>" + bytes(tostring(node, encoding="utf-8")) + b"</PubmedArticleSet>"
 
-    try:
-        root: Element = fromstring(body)
-    except (ParseError, DefusedXmlException, ValueError) as error:
-        raise VidenceError(
-            "unavailable",
-            f"PubMed's reply is not whole XML ({error})",
-            help="Try again in a minute.",
-            retryable=True,
-        ) from error
-    if root.tag != expected:
-        said = text_of(root)[:200]
-        raise unavailable(f"PubMed did not answer with {expected}: {said}", help="Try again in a minute.")
-    return root
+
+_READERS = ("PubmedArticle", "PubmedBookArticle")
 
 
 def _article(node: Element) -> PubMedRecord:
     citation = _need(node, "MedlineCitation")
     article = _need(citation, "Article")
-    types = _all(article, "PublicationTypeList/PublicationType")
-    comments = list(citation.iterfind("CommentsCorrectionsList/CommentsCorrections"))
-    own_ids = {
-        item.get("IdType", ""): text_of(item) for item in node.iterfind("PubmedData/ArticleIdList/ArticleId")
-    }
-    dois = [text_of(item) for item in article.iterfind("ELocationID") if item.get("EIdType") == "doi"]
+    types = texts_at(article, "PublicationTypeList/PublicationType")
+    relations = tuple(
+        Relation(
+            item.get("RefType", ""),
+            text_of(item.find("RefSource")),
+            text_of(item.find("PMID")),
+            text_of(item.find("Note")),
+        )
+        for item in citation.iterfind("CommentsCorrectionsList/CommentsCorrections")
+    )
+    ids = [
+        (item.get("IdType", ""), text_of(item))
+        for item in node.iterfind("PubmedData/ArticleIdList/ArticleId")
+    ]
+    places = [(item.get("EIdType", ""), text_of(item)) for item in article.iterfind("ELocationID")]
+    title = text_of(article.find("ArticleTitle"))
+    vernacular = text_of(article.find("VernacularTitle"))
+    others = _other_abstracts(citation)
+    people = _people(article.iterfind("AuthorList/Author"))
+    issue = "Journal/JournalIssue/"
     return PubMedRecord(
         pmid=text_of(citation.find("PMID")),
-        title=text_of(article.find("ArticleTitle")) or text_of(article.find("VernacularTitle")),
-        abstract=_abstract(article) or _abstract(citation, "OtherAbstract"),
+        title=title or vernacular,
+        abstract=_sections(article.find("Abstract")) or (others[0].sections if others else ()),
         journal=text_of(article.find("Journal/Title")) or text_of(article.find("Journal/ISOAbbreviation")),
-        date=_date(article.find("Journal/JournalIssue/PubDate")) or _date(article.find("ArticleDate")),
-        authors=_authors(article),
+        date=_date(article.find(f"{issue}PubDate")) or _date(article.find("ArticleDate")),
+        authors=tuple(person.name for person in people if person.name),
         publication_types=types,
         mesh=_mesh(citation),
-        doi=own_ids.get("doi") or next(iter(dois), ""),
-        pmc=own_ids.get("pmc", ""),
-        language=text_of(article.find("Language")),
-        retracted=_RETRACTED in types or any(item.get("RefType") == "RetractionIn" for item in comments),
-        notices=tuple(_notice(item) for item in comments if _is_notice(item)),
+        doi=_id_of("doi", [*ids, *places]),
+        pmc=_id_of("pmc", ids),
+        language=", ".join(texts_at(article, "Language")),
+        retracted=RETRACTED in types or any(link.kind == "RetractionIn" for link in relations),
+        notices=tuple(link.text for link in relations if link.kind in _NOTICES),
+        mesh_major=_mesh_major(citation),
+        keywords=texts_at(citation, "KeywordList/Keyword"),
+        substances=tuple(_substance(item) for item in citation.iterfind("ChemicalList/Chemical"))
+        + texts_at(citation, "SupplMeshList/SupplMeshName"),
+        journal_short=text_of(article.find("Journal/ISOAbbreviation"))
+        or text_of(citation.find("MedlineJournalInfo/MedlineTA")),
+        issn=text_of(article.find("Journal/ISSN"))
+        or text_of(citation.find("MedlineJournalInfo/ISSNLinking")),
+        volume=text_of(article.find(f"{issue}Volume")),
+        issue=text_of(article.find(f"{issue}Issue")),
+        pages=_pages(article),
+        date_text=text_of(article.find(f"{issue}PubDate/MedlineDate"))
+        or _season(article.find(f"{issue}PubDate")),
+        electronic_date=_date(article.find("ArticleDate")),
+        vernacular_title=vernacular,
+        people=people,
+        investigators=tuple(
+            person.name for person in _people(citation.iterfind("InvestigatorList/Investigator"))
+        ),
+        other_abstracts=others,
+        copyright=text_of(article.find("Abstract/CopyrightInformation")),
+        grants=tuple(_joined(item) for item in article.iterfind("GrantList/Grant")),
+        registrations=_registrations(article),
+        relations=relations,
+        references=tuple(_reference(item) for item in node.iterfind("PubmedData/ReferenceList//Reference")),
+        conflict_of_interest=text_of(citation.find("CoiStatement")),
+        ids=tuple(f"{kind}:{value}" for kind, value in dict.fromkeys([*ids, *places]) if value),
+        notes=_notes(citation),
     )
 
 
-def _book(node: Element) -> PubMedRecord:
-    ids = {item.get("IdType", ""): text_of(item) for item in node.iterfind("ArticleIdList/ArticleId")}
+def _book(outer: Element) -> PubMedRecord:
+    node = _need(outer, "BookDocument")
+    ids = [(item.get("IdType", ""), text_of(item)) for item in node.iterfind("ArticleIdList/ArticleId")]
+    people = _people(node.iterfind("AuthorList/Author"))
     return PubMedRecord(
         pmid=text_of(node.find("PMID")),
         title=text_of(node.find("ArticleTitle")) or text_of(node.find("Book/BookTitle")),
-        abstract=_abstract(node),
+        abstract=_sections(node.find("Abstract")),
         journal=text_of(node.find("Book/BookTitle")),
-        date=_date(node.find("Book/PubDate")),
-        authors=_authors(node),
-        publication_types=_all(node, "PublicationType"),
-        doi=ids.get("doi", ""),
-        pmc=ids.get("pmc", ""),
-        language=text_of(node.find("Language")),
+        date=_date(node.find("Book/PubDate")) or _date(node.find("ContributionDate")),
+        authors=tuple(person.name for person in people if person.name),
+        publication_types=texts_at(node, "PublicationType"),
+        doi=_id_of("doi", ids),
+        pmc=_id_of("pmc", ids),
+        language=", ".join(texts_at(node, "Language")),
+        keywords=texts_at(node, "KeywordList/Keyword"),
+        people=people,
+        investigators=tuple(person.name for person in _people(node.iterfind("Book/AuthorList/Author"))),
+        copyright=text_of(node.find("Abstract/CopyrightInformation")),
+        references=tuple(_reference(item) for item in node.iterfind("ReferenceList//Reference")),
+        ids=tuple(f"{kind}:{value}" for kind, value in dict.fromkeys(ids) if value),
+        notes=texts_at(node, "Book/Publisher/PublisherName") + texts_at(node, "Sections//SectionTitle"),
     )
 
 
@@ -193,32 +143,101 @@ def _need(node: Element, name: str) -> Element:
     return found
 
 
-def _all(node: Element, path: str) -> tuple[str, ...]:
-    return tuple(text for item in node.iterfind(path) if (text := text_of(item)))
-
-
-def _abstract(node: Element, name: str = "Abstract") -> tuple[Section, ...]:
+def _sections(node: Element | None) -> tuple[Section, ...]:
+    parts = [] if node is None else node.iterfind("AbstractText")
     return tuple(
-        Section(part.get("Label", ""), text)
-        for part in node.iterfind(f"{name}/AbstractText")
+        Section(part.get("Label", ""), text, part.get("NlmCategory", ""))
+        for part in parts
         if (text := text_of(part))
     )
 
 
-def _authors(node: Element) -> tuple[str, ...]:
-    names = []
-    for author in node.iterfind("AuthorList/Author"):
-        last, initials = text_of(author.find("LastName")), text_of(author.find("Initials"))
-        names.append(f"{last} {initials}".strip() or text_of(author.find("CollectiveName")))
-    return tuple(name for name in names if name)
+def _other_abstracts(citation: Element) -> tuple[OtherAbstract, ...]:
+    found = (
+        OtherAbstract(item.get("Type", ""), item.get("Language", ""), _sections(item))
+        for item in citation.iterfind("OtherAbstract")
+    )
+    return tuple(item for item in found if item.sections)
+
+
+def _people(nodes: Iterable[Element]) -> tuple[Author, ...]:
+    return tuple(
+        Author(
+            last=text_of(node.find("LastName")),
+            fore=text_of(node.find("ForeName")),
+            initials=text_of(node.find("Initials")),
+            suffix=text_of(node.find("Suffix")),
+            collective=text_of(node.find("CollectiveName")),
+            affiliations=texts_at(node, "AffiliationInfo/Affiliation") + texts_at(node, "Affiliation"),
+            ids=tuple(f"{item.get('Source', '')}:{text_of(item)}" for item in node.iterfind("Identifier")),
+        )
+        for node in nodes
+    )
 
 
 def _mesh(citation: Element) -> tuple[str, ...]:
-    terms = []
-    for heading in citation.iterfind("MeshHeadingList/MeshHeading"):
-        parts = [text_of(heading.find("DescriptorName")), *_all(heading, "QualifierName")]
-        terms.append("/".join(part for part in parts if part))
-    return tuple(terms)
+    return tuple(
+        "/".join([text_of(heading.find("DescriptorName")), *texts_at(heading, "QualifierName")])
+        for heading in citation.iterfind("MeshHeadingList/MeshHeading")
+    )
+
+
+def _mesh_major(citation: Element) -> tuple[str, ...]:
+    major = (
+        text_of(heading.find("DescriptorName"))
+        for heading in citation.iterfind("MeshHeadingList/MeshHeading")
+        if any(part.get("MajorTopicYN") == "Y" for part in heading)
+    )
+    return tuple(name for name in major if name)
+
+
+def _substance(item: Element) -> str:
+    name, number = text_of(item.find("NameOfSubstance")), text_of(item.find("RegistryNumber"))
+    return f"{name} ({number})" if number not in ("", "0") else name
+
+
+def _registrations(article: Element) -> tuple[str, ...]:
+    return tuple(
+        f"{text_of(bank.find('DataBankName'))}:{number}"
+        for bank in article.iterfind("DataBankList/DataBank")
+        for number in texts_at(bank, "AccessionNumberList/AccessionNumber")
+    )
+
+
+def _reference(item: Element) -> str:
+    ids = [f"{part.get('IdType', '')}:{text_of(part)}" for part in item.iterfind("ArticleIdList/ArticleId")]
+    return " ".join([text_of(item.find("Citation")), *ids]).strip()
+
+
+def _joined(item: Element) -> str:
+    return ", ".join(text for part in item if (text := text_of(part)))
+
+
+def _notes(citation: Element) -> tuple[str, ...]:
+    people = _people(citation.iterfind("PersonalNameSubjectList/PersonalNameSubject"))
+    return (
+        texts_at(citation, "GeneralNote")
+        + texts_at(citation, "GeneSymbolList/GeneSymbol")
+        + texts_at(citation, "SpaceFlightMission")
+        + tuple(person.name for person in people)
+    )
+
+
+def _id_of(kind: str, ids: list[tuple[str, str]]) -> str:
+    return next((value for name, value in ids if name == kind and value), "")
+
+
+def _pages(article: Element) -> str:
+    pages = text_of(article.find("Pagination/MedlinePgn"))
+    if pages:
+        return pages
+    ends = [text_of(article.find(f"Pagination/{end}Page")) for end in ("Start", "End")]
+    return "-".join(end for end in ends if end)
+
+
+def _season(node: Element | None) -> str:
+    season = "" if node is None else text_of(node.find("Season"))
+    return f"{text_of(node.find('Year'))} {season}" if season and node is not None else ""
 
 
 def _date(node: Element | None) -> str:
@@ -235,18 +254,3 @@ def _date(node: Element | None) -> str:
         return year
     day = text_of(node.find("Day"))
     return f"{year}-{number:02d}" + (f"-{int(day):02d}" if day.isdigit() else "")
-
-
-def _is_notice(item: Element) -> bool:
-    return item.get("RefType", "") in {
-        "RetractionIn",
-        "ExpressionOfConcernIn",
-        "ErratumIn",
-        "CorrectedandRepublishedIn",
-    }
-
-
-def _notice(item: Element) -> str:
-    pmid = text_of(item.find("PMID"))
-    words = f"{item.get('RefType', '')}: {text_of(item.find('RefSource'))}"
-    return f"{words} (PMID {pmid})" if pmid else words

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,11 +11,12 @@ import httpx
 import pytest
 
 from core.errors import VidenceError
-from core.settings import Settings
-from knowledge import pubmed as module
-from knowledge.pubmed import PubMed, open_pubmed
-from knowledge.pubmed_xml import parse_records, parse_search
-from knowledge.rate import SharedLimiter
+from knowledge import pubmed_http as module
+from knowledge.pubmed import PubMed
+from knowledge.pubmed_entrez import parse_search
+from knowledge.pubmed_http import EntrezHttp
+from knowledge.pubmed_xml import parse_records
+from knowledge.rate import FileSlots, SharedLimiter
 
 ARTICLE = b"""<?xml version="1.0" ?>
 <!DOCTYPE PubmedArticleSet PUBLIC "-//NLM//DTD PubMedArticle, 1st January 2019//EN" "https://dtd.nlm.nih.gov/x.dtd">
@@ -59,8 +59,14 @@ def client_of(handler: Handler, tmp_path: Path) -> PubMed:
         form = {key: values[0] for key, values in parse_qs(request.content.decode()).items()}
         return handler(request.url.path.rpartition("/")[2], form)
 
-    limiter = SharedLimiter(tmp_path / "rate.txt", 1000.0)
-    return PubMed("http://pubmed.test/eutils", limiter, transport=httpx.MockTransport(answer))
+    limiter = SharedLimiter(FileSlots(tmp_path / "rate.json", 1000))
+    http = EntrezHttp(
+        "http://pubmed.test/eutils",
+        limiter,
+        identity={"tool": "vidence"},
+        transport=httpx.MockTransport(answer),
+    )
+    return PubMed(http)
 
 
 @pytest.fixture(autouse=True)
@@ -77,7 +83,7 @@ def test_labels_markup_formulas_retractions_and_dates_are_kept() -> None:
     assert first.mesh == ("Water/chemistry",)
     assert first.retracted
     assert first.notices == ("RetractionIn: J Test. 2020 (PMID 202)",)
-    assert first.evidence_level == "randomised trial"
+    assert (first.evidence_rank, first.evidence_level) == (0, "retracted")
     assert (second.text, second.date, second.retracted) == ("No abstract.", "1998", False)
     assert (chapter.pmid, chapter.journal, chapter.date) == ("103", "GeneReviews", "1993")
 
@@ -95,18 +101,20 @@ async def test_a_search_returns_records_in_pubmeds_order(tmp_path: Path) -> None
     assert [record.pmid for record in found.records] == ["103", "101"]
 
 
-async def test_a_question_that_finds_nothing_is_asked_again_by_its_key_words(tmp_path: Path) -> None:
+async def test_a_question_that_finds_nothing_is_asked_again_with_fewer_words(tmp_path: Path) -> None:
     asked: list[str] = []
 
     def handler(tool: str, form: dict[str, str]) -> httpx.Response:
         if tool == "efetch.fcgi":
             return httpx.Response(200, content=ARTICLE)
         asked.append(form["term"])
-        return httpx.Response(200, content=search_reply("101") if " OR " in form["term"] else search_reply())
+        return httpx.Response(200, content=search_reply("101") if "[" not in form["term"] else search_reply())
 
     found = await client_of(handler, tmp_path).search("Does water cause rust?")
-    assert asked == ["Does water cause rust?", "water AND cause AND rust", "water OR cause OR rust"]
-    assert found.used == asked[-1]
+    assert asked[0] == '("water"[MeSH Terms] OR water) AND cause AND ("rust"[MeSH Terms] OR rust)'
+    assert found.used == asked[-1] == "water OR rust"
+    assert found.step == "any of the words"
+    assert [wording for wording, _ in found.tried] == asked
     assert len(found.records) == 1
 
 
@@ -137,7 +145,7 @@ async def test_a_passing_failure_is_asked_again_and_a_lasting_one_is_typed(
         await client_of(always, tmp_path).fetch(["101"])
     assert caught.value.kind == ("rate_limited" if bad.status_code == 429 else "unavailable")
     assert caught.value.retryable
-    assert calls == 3
+    assert calls == 4
 
 
 async def test_the_wait_that_the_server_asks_for_is_kept(tmp_path: Path) -> None:
@@ -173,26 +181,6 @@ def test_an_entity_bomb_is_refused() -> None:
     bomb = b'<!DOCTYPE a [<!ENTITY x "xx"><!ENTITY y "&x;&x;">]><PubmedArticleSet>&y;</PubmedArticleSet>'
     with pytest.raises(VidenceError):
         parse_records(bomb)
-
-
-async def test_two_clients_on_one_file_never_go_over_the_rate(tmp_path: Path) -> None:
-    limiters = [SharedLimiter(tmp_path / "rate.txt", 50.0) for _ in range(2)]
-    times: list[float] = []
-
-    async def call(limiter: SharedLimiter) -> None:
-        await limiter.wait()
-        times.append(time.time())
-
-    await asyncio.gather(*(call(limiters[number % 2]) for number in range(12)))
-    assert max(times) - min(times) >= 11 / 50.0 * 0.95
-
-
-def test_a_key_raises_the_rate_and_a_bad_address_is_refused(tmp_path: Path) -> None:
-    slow = open_pubmed(Settings(home=tmp_path))
-    fast = open_pubmed(Settings(home=tmp_path, pubmed_api_key="k"))
-    assert slow._limiter._gap_s > 1 / 3 > fast._limiter._gap_s > 1 / 10
-    with pytest.raises(VidenceError):
-        open_pubmed(Settings(home=tmp_path), base_url="ftp://x")
 
 
 @pytest.mark.data

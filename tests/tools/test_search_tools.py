@@ -116,7 +116,7 @@ async def test_pubmed_evidence_says_that_a_record_was_retracted(
 
     def opened(settings: Settings) -> pubmed.PubMed:
         client = pubmed.open_pubmed(settings)
-        client._transport = httpx.MockTransport(answer)
+        client.http.transport = httpx.MockTransport(answer)
         return client
 
     monkeypatch.setattr("tools.search_pubmed.open_pubmed", opened)
