@@ -89,6 +89,14 @@ class ImageStore:
         partial.replace(target)
         return StoredImage(sha256, picture.width, picture.height, source)
 
+    def decode(self, data: bytes, source: str) -> NDArray[np.uint8]:
+        """Check and normalise an image without keeping it; RGB, shape (height, width, 3).
+
+        Raises:
+            VidenceError: `invalid_input` for an oversized, broken or unsupported image.
+        """
+        return np.asarray(self._decode(data, source))
+
     def path(self, sha256: str) -> Path:
         """Return where the normalised PNG of an image is, or would be."""
         return self._root / sha256[:2] / f"{sha256}.png"

@@ -44,6 +44,13 @@ class Settings(BaseModel):
     model_api_key: str = Field("", description="Sent to OpenAI-compatible servers, if they ask.")
     model_timeout_s: float = Field(60.0, gt=0)
 
+    image_encoder: str = Field(
+        "embedded", min_length=1, description="Finds images by words: `embedded`, or a dual encoder's folder."
+    )
+    image_text: Literal["auto", "always", "never"] = Field(
+        "auto", description="When indexing reads the text of images; `auto`: charts and pages."
+    )
+
     router: Literal["embedding", "rules"] = "embedding"
 
     max_steps: int = Field(24, ge=1, description="Graph steps a question.")
