@@ -20,6 +20,8 @@ _HOLDERS = frozenset(
     | {"boxed-text", "statement", "verse-group", "caption", "supplementary-material", "media"}
 )
 """Elements that hold paragraphs rather than words."""
+_LABELLED = _HOLDERS - {"app"}
+"""Of these the label and the title are text; those of a section are its path."""
 
 
 @dataclass(frozen=True)
@@ -183,12 +185,13 @@ def _blocks(node: Element | None, *, skip: Iterable[str] = ()) -> str:
 def _lines(node: Element, skip: frozenset[str]) -> Iterator[str]:
     if node.text and node.text.strip():
         yield " ".join(node.text.split())
+    skipped = skip | _FLOATS | (frozenset() if node.tag in _LABELLED else _HEADS)
     for part in node:
         if part.tag == "p":
             yield from _paragraph(part)
         elif part.tag in _HOLDERS:
             yield from _lines(part, skip)
-        elif part.tag not in skip | _FLOATS | _HEADS or (part.tag == "title" and node.tag == "caption"):
+        elif part.tag not in skipped:
             yield from filter(None, [text_of(part)])
         if part.tail and part.tail.strip():
             yield " ".join(part.tail.split())

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import re
-import stat
-import tempfile
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TypeVar
 
 from core.errors import VidenceError, invalid_input, not_found, unavailable
@@ -25,8 +21,7 @@ from knowledge.pubmed_http import EntrezHttp
 from knowledge.pubmed_query import Wording, wordings
 from knowledge.pubmed_record import PubMedRecord
 from knowledge.pubmed_xml import parse_records, parse_with_xml
-from knowledge.rate import FileSlots, SharedLimiter, Slots
-from knowledge.rate_redis import RedisSlots
+from knowledge.rate_open import open_limiter
 
 _T = TypeVar("_T")
 _BATCH = 200
@@ -148,10 +143,12 @@ class PubMed:
                 raise not_open(pmid, "it is not in PubMed Central")
             number = number.removeprefix("PMC")
 
+            def check(body: bytes) -> bytes:
+                parse_full_text(body, pmid=pmid)
+                return body
+
             async def ask() -> bytes:
-                return await self.http.ask(
-                    "efetch", {"db": "pmc", "id": number, "retmode": "xml"}, _open_text
-                )
+                return await self.http.ask("efetch", {"db": "pmc", "id": number, "retmode": "xml"}, check)
 
             body = await self._kept("fulltext", number, ask)
         return await asyncio.to_thread(parse_full_text, body, pmid=pmid)
@@ -254,12 +251,6 @@ def _reread(kept: dict[str, bytes]) -> dict[str, PubMedRecord]:
     return {pmid: parse_records(body)[0] for pmid, body in kept.items()}
 
 
-def _open_text(body: bytes) -> bytes:
-    """Check that a reply of PubMed Central can be read before it is kept."""
-    parse_full_text(body)
-    return body
-
-
 def _check_ids(pmids: Sequence[str]) -> None:
     for pmid in pmids:
         if not _PMID.fullmatch(pmid):
@@ -286,34 +277,9 @@ def open_pubmed(settings: Settings, *, base_url: str = "", use_cache: bool = Tru
     }
     http = EntrezHttp(
         address,
-        SharedLimiter(_slots(settings, address)),
+        open_limiter(settings, address, 10 if settings.pubmed_api_key else 3),
         breaker=CircuitBreaker(folder / "circuits.sqlite", address),
         identity={"tool": "vidence", "api_key": settings.pubmed_api_key, "email": settings.pubmed_email},
         timeout_s=settings.pubmed_timeout_s,
     )
     return PubMed(http, EntrezCache(folder / "cache.sqlite", address, days) if use_cache else None)
-
-
-def _slots(settings: Settings, address: str) -> Slots:
-    limit = 10 if settings.pubmed_api_key else 3
-    name = re.sub(r"[^A-Za-z0-9]+", "-", address)[:80]
-    if settings.rate_store:
-        return RedisSlots(settings.rate_store, name, limit)
-    return FileSlots(_shared_folder(settings) / f"{name}.json", limit)
-
-
-def _shared_folder(settings: Settings) -> Path:
-    """Return a folder of this user and machine: NCBI counts callers, whatever data folder they use.
-
-    A folder of that name which somebody else made is not trusted; then the limit is kept in the data folder.
-    """
-    owner = getattr(os, "getuid", lambda: 0)()
-    folder = Path(tempfile.gettempdir()) / f"vidence-limits-{owner}"
-    try:
-        folder.mkdir(mode=0o700, exist_ok=True)
-        found = folder.lstat()
-        if stat.S_ISDIR(found.st_mode) and found.st_uid == owner and not found.st_mode & 0o022:
-            return folder
-    except OSError:
-        pass
-    return settings.root / "limits"

@@ -72,7 +72,7 @@ def read_entrez(body: bytes, *expected: str) -> Any:
     root = read_root(body, *expected).tag
     if root not in _DTDS or b"XMLSchema-instance" in body:
         raise unavailable(f"PubMed answered with {root}, which is not read here", retryable=False)
-    entrez = _biopython()
+    entrez = biopython()
     try:
         return entrez.read(io.BytesIO(_with_prolog(body, root)), validate=False, escape=False)
     except RuntimeError as error:
@@ -120,6 +120,21 @@ def parse_links(body: bytes) -> dict[str, tuple[str, ...]]:
     return {name: tuple(ids) for name, ids in links.items()}
 
 
+def plain(value: Any) -> Any:
+    """Return Biopython's types as plain values; a text with attributes becomes `{value, attributes}`."""
+    attributes = dict(getattr(value, "attributes", None) or {})
+    if isinstance(value, dict):
+        made = {str(key): plain(item) for key, item in value.items()}
+        return {**made, "attributes": attributes} if attributes else made
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    if value is None or type(value).__name__ == "NoneElement":
+        simple: Any = None
+    else:
+        simple = int(value) if isinstance(value, int) else str(value)
+    return {"value": simple, "attributes": attributes} if attributes else simple
+
+
 def _summary(item: Any) -> Summary:
     ids = {str(kind): value for kind, value in dict(item.get("ArticleIds") or {}).items()}
     return Summary(
@@ -153,7 +168,8 @@ def _with_prolog(body: bytes, root: str) -> bytes:
     return prolog.encode("ascii") + body[max(0, body.find(f"<{root}".encode("ascii"))) :]
 
 
-def _biopython() -> Any:
+def biopython() -> Any:
+    """Return Biopython's Entrez module, set up to make no folder and fetch nothing of its own accord."""
     try:
         import Bio
         from Bio import Entrez

@@ -33,8 +33,6 @@ _TIMEOUT_ATTEMPTS = 2
 _BACKOFF_S = 0.5
 _LONGEST_WAIT_S = 20.0
 """A server that asks for a longer wait gets it, but the caller is told at once."""
-_PATIENCE_S = 5.0
-"""An open circuit whose probe is due within this time is waited for."""
 _MAX_BYTES = 100_000_000
 
 
@@ -47,6 +45,7 @@ class EntrezHttp:
         breaker: Shared likewise; none leaves failing servers to the retries.
         identity: `tool`, `email` and `api_key`, sent along when not empty.
         timeout_s: Seconds that a reply may take as a whole.
+        patience_s: An open circuit whose probe is due within this time is waited for.
         transport: For tests: an httpx transport that needs no network.
     """
 
@@ -58,6 +57,7 @@ class EntrezHttp:
         breaker: CircuitBreaker | None = None,
         identity: dict[str, str] | None = None,
         timeout_s: float = 20.0,
+        patience_s: float = 5.0,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.base_url = base_url.rstrip("/")
@@ -65,6 +65,7 @@ class EntrezHttp:
         self._breaker = breaker
         self._identity = identity or {}
         self._timeout_s = timeout_s
+        self.patience_s = patience_s
         self.transport = transport
         self._client: httpx.AsyncClient | None = None
         self.requests = 0
@@ -191,22 +192,21 @@ class EntrezHttp:
             )
 
     async def _gate(self) -> None:
+        """Pass when the circuit is closed or a probe is due soon enough."""
         if self._breaker is None:
             return
-        for _ in range(2):
-            wait_s = await asyncio.to_thread(self._breaker.ask)
-            if wait_s <= 0:
-                return
-            if wait_s > _PATIENCE_S:
-                break
-            await asyncio.sleep(wait_s)
-        again = datetime.fromtimestamp(time.time() + wait_s, UTC).isoformat(timespec="seconds")
-        raise VidenceError(
-            "unavailable",
-            f"PubMed failed several times in a row, so it is left alone until {again}",
-            help=f"Try again in {wait_s:.0f} s.",
-            retryable=True,
-        )
+        started = time.monotonic()
+        while (wait_s := await asyncio.to_thread(self._breaker.ask)) > 0:
+            if time.monotonic() - started + wait_s > self.patience_s:
+                again = datetime.fromtimestamp(time.time() + wait_s, UTC).isoformat(timespec="seconds")
+                raise VidenceError(
+                    "unavailable",
+                    f"PubMed failed several times in a row, so it is left alone until {again}",
+                    help=f"Try again in {wait_s:.0f} s.",
+                    retryable=True,
+                )
+            # Somebody else's probe may close the circuit sooner.
+            await asyncio.sleep(min(wait_s, 0.5))
 
     async def _report(self, *, ok: bool) -> None:
         if self._breaker is not None:

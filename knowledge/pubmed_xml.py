@@ -61,6 +61,7 @@ def _article(node: Element) -> PubMedRecord:
         for item in node.iterfind("PubmedData/ArticleIdList/ArticleId")
     ]
     places = [(item.get("EIdType", ""), text_of(item)) for item in article.iterfind("ELocationID")]
+    other_ids = [(item.get("Source", ""), text_of(item)) for item in citation.iterfind("OtherID")]
     title = text_of(article.find("ArticleTitle"))
     vernacular = text_of(article.find("VernacularTitle"))
     others = _other_abstracts(citation)
@@ -106,7 +107,7 @@ def _article(node: Element) -> PubMedRecord:
         relations=relations,
         references=tuple(_reference(item) for item in node.iterfind("PubmedData/ReferenceList//Reference")),
         conflict_of_interest=text_of(citation.find("CoiStatement")),
-        ids=tuple(f"{kind}:{value}" for kind, value in dict.fromkeys([*ids, *places]) if value),
+        ids=tuple(f"{kind}:{value}" for kind, value in dict.fromkeys([*ids, *places, *other_ids]) if value),
         notes=_notes(citation),
     )
 
