@@ -60,6 +60,7 @@ def open_services(
     """Build the services that the settings describe; nothing is opened before it is used."""
     from agents.answer import default_extractors
     from knowledge.collections import Collections
+    from knowledge.image_options import ImageOptions
 
     images = ImageStore(
         settings.root / "images",
@@ -71,7 +72,7 @@ def open_services(
         settings=settings,
         images=images,
         models=models,
-        collections=Collections(settings.root / "collections", models.embedder),
+        collections=Collections(settings.root / "collections", models.embedder, ImageOptions.of(settings)),
         store=store or SqliteRunStore(settings.root / "runs.db"),
         registry=registry or default_registry(),
         planner=planner or _planner(settings, models),

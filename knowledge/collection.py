@@ -16,6 +16,8 @@ from uuid import uuid4
 from core.errors import VidenceError, not_found, unavailable
 from knowledge import sparse
 from knowledge.dense import DenseLeg
+from knowledge.image_leg import ImageLeg
+from knowledge.image_options import ImageOptions
 from knowledge.manifest import Chunk, Manifest, chunk_id
 from knowledge.records import CollectionInfo, Piece, Progress, VerifyReport
 
@@ -33,11 +35,14 @@ _KEPT_FILTERS = 16
 class Collection:
     """The files of one collection. Reading needs no lock; whatever writes holds `writing()`."""
 
-    def __init__(self, folder: Path, embedder: Callable[[], Embedder]) -> None:
+    def __init__(
+        self, folder: Path, embedder: Callable[[], Embedder], images: ImageOptions | None = None
+    ) -> None:
         self.folder = folder
         self.name = folder.name
         self.embedder = embedder
         self.manifest = Manifest(folder / "manifest.db")
+        self.images = ImageLeg(folder, self.manifest, embedder, images)
         self._dense: tuple[str, DenseLeg] | None = None
         self._sparse: tuple[str, sparse.SparseLeg] | None = None
         self._filters: tuple[int, dict[str, NDArray[np.int64] | None]] = (-1, {})
@@ -46,6 +51,7 @@ class Collection:
         """Let go of the files."""
         if self._dense is not None:
             self._dense[1].close()
+        self.images.close()
         self.manifest.close()
         self._sparse = self._dense = None
 
@@ -160,11 +166,21 @@ class Collection:
         if self.manifest.get("sparse_version") != version or not self._sparse_ok():
             sparse.build(self.folder / "sparse" / version, self.manifest.searched())
         self.manifest.put(sparse_version=version, dense_version=version)
+        self._sync_images(progress)
         for leg, kept in (("sparse", version), ("dense", self.manifest.get("dense_folder"))):
             for old in (self.folder / leg).glob("*"):
                 # Readers that still map an older leg keep its pages; only the names go.
                 if old.name != kept:
                     shutil.rmtree(old, ignore_errors=True)
+
+    def _sync_images(self, progress: Progress | None) -> int:
+        """Bring the image leg along; without the vision extra images are found by their text alone."""
+        try:
+            return self.images.sync(progress)
+        except VidenceError as error:
+            if error.kind != "unavailable":
+                raise
+            return len(self.images.pieces())
 
     def _drift(self) -> tuple[list[str], set[str]]:
         """Return the chunk ids that the dense leg lacks, in order, and those it should not have."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from core.errors import invalid_input, not_found
 from knowledge import ingest
 from knowledge.collection import Collection
+from knowledge.image_options import ImageOptions
 from knowledge.records import (
     AddReport,
     CollectionInfo,
@@ -36,11 +37,15 @@ class Collections:
     Args:
         root: Folder with one folder a collection.
         embedder: Returns the embedding model; called when a vector is first needed.
+        images: How images are indexed.
     """
 
-    def __init__(self, root: Path, embedder: Callable[[], Embedder]) -> None:
+    def __init__(
+        self, root: Path, embedder: Callable[[], Embedder], images: ImageOptions | None = None
+    ) -> None:
         self._root = root
         self._embedder = embedder
+        self._images = images or ImageOptions()
         self._lock = threading.Lock()
         self._open: dict[str, Collection] = {}
 
@@ -192,5 +197,5 @@ class Collections:
             )
         with self._lock:
             if name not in self._open:
-                self._open[name] = Collection(self._root / name, self._embedder)
+                self._open[name] = Collection(self._root / name, self._embedder, self._images)
             return self._open[name]

@@ -37,6 +37,7 @@ class Kind(StrEnum):
 def open_collections(settings: Settings) -> Iterator[Collections]:
     """Open the collections of the data folder; the embedding model loads when it is first needed."""
     from knowledge.collections import Collections
+    from knowledge.image_options import ImageOptions
     from models.embeddings import Embedder, open_embedder
 
     loaded: list[Embedder] = []
@@ -46,7 +47,7 @@ def open_collections(settings: Settings) -> Iterator[Collections]:
             loaded.append(open_embedder(settings))
         return loaded[0]
 
-    collections = Collections(settings.root / "collections", embedder)
+    collections = Collections(settings.root / "collections", embedder, ImageOptions.of(settings))
     try:
         yield collections
     finally:

@@ -1,0 +1,106 @@
+"""The features of images by content hash: computed once, kept beside the manifest, never out of date.
+
+A file that is gone or has changed since it was indexed keeps the features of what was indexed.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from models.backbone import CLASSES_KEPT, DIM, FEATURES_VERSION, ImageFeatures
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS features (
+    sha256 TEXT NOT NULL, version TEXT NOT NULL, vector BLOB NOT NULL, classes BLOB NOT NULL,
+    probabilities BLOB NOT NULL, boxes BLOB NOT NULL, width INTEGER NOT NULL, height INTEGER NOT NULL,
+    PRIMARY KEY (sha256, version));
+"""
+_MARKS = 500
+_BOX_STEPS = 255.0
+
+
+class FeatureStore:
+    """One SQLite file a collection: 2.9 KB an image (half precision, boxes in steps of 1/255)."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.RLock()
+        self._connection: sqlite3.Connection | None = None
+
+    def close(self) -> None:
+        """Close the file; it opens again when next used."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            if self._connection is None:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                self._connection = sqlite3.connect(self._path, check_same_thread=False, timeout=30.0)
+                self._connection.execute("PRAGMA journal_mode=WAL")
+                self._connection.execute("PRAGMA synchronous=NORMAL")
+                self._connection.executescript(_SCHEMA)
+            yield self._connection
+
+    def put(self, sha256: str, features: ImageFeatures, size: tuple[int, int]) -> None:
+        """Keep the features of an image of that (width, height); each is a transaction of its own."""
+        import numpy as np
+
+        row = (
+            sha256,
+            FEATURES_VERSION,
+            features.vector.astype(np.float16).tobytes(),
+            features.classes.astype(np.int16).tobytes(),
+            features.probabilities.astype(np.float16).tobytes(),
+            np.round(features.boxes * _BOX_STEPS).astype(np.uint8).tobytes(),
+            *size,
+        )
+        with self._open() as connection, connection:
+            connection.execute("INSERT OR REPLACE INTO features VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+
+    def known(self) -> set[str]:
+        """Return the hashes of the images that have features of the current version."""
+        with self._open() as connection:
+            rows = connection.execute("SELECT sha256 FROM features WHERE version = ?", (FEATURES_VERSION,))
+            return {row[0] for row in rows}
+
+    def get(self, hashes: Sequence[str]) -> dict[str, tuple[ImageFeatures, tuple[int, int]]]:
+        """Return features and (width, height) by hash; images that have none are left out."""
+        found: dict[str, tuple[ImageFeatures, tuple[int, int]]] = {}
+        columns = "sha256, vector, classes, probabilities, boxes, width, height"
+        for start in range(0, len(hashes), _MARKS):
+            part = list(hashes[start : start + _MARKS])
+            marks = ",".join("?" * len(part))
+            with self._open() as connection:
+                rows = connection.execute(
+                    f"SELECT {columns} FROM features WHERE version = ? AND sha256 IN ({marks})",
+                    [FEATURES_VERSION, *part],
+                ).fetchall()
+            found |= {row[0]: (_features(row), (row[5], row[6])) for row in rows}
+        return found
+
+
+def _features(row: Sequence[Any]) -> ImageFeatures:
+    import numpy as np
+
+    def read(body: bytes, kind: Any, shape: tuple[int, ...]) -> NDArray[np.float32]:
+        return np.frombuffer(body, dtype=kind).reshape(shape).astype(np.float32)
+
+    return ImageFeatures(
+        vector=read(row[1], np.float16, (DIM,)),
+        classes=np.frombuffer(row[2], dtype=np.int16),
+        probabilities=read(row[3], np.float16, (CLASSES_KEPT,)),
+        boxes=read(row[4], np.uint8, (CLASSES_KEPT, 4)) / np.float32(_BOX_STEPS),
+    )

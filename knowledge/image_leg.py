@@ -1,0 +1,232 @@
+"""The image leg: the pixels of a collection's images as two matrices, derived from the manifest.
+
+`vectors` compares images with images, `meaning` compares them with text. Both are memory-mapped, written
+under a new name and swapped in, like the word leg; features are computed once and kept by content hash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core.errors import VidenceError
+from core.images import ImageStore
+from knowledge.image_bridge import Bridge, open_bridge
+from knowledge.image_features import FeatureStore
+from knowledge.image_options import ImageOptions
+from knowledge.manifest import Chunk, Manifest
+from knowledge.records import Progress
+from models.backbone import DIM, FEATURES_VERSION, Backbone, ImageFeatures
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from models.embeddings import Embedder
+
+    Vector = NDArray[np.float32]
+
+MEANING_WEIGHT = 0.5
+"""Weight of the meaning beside the features when images are compared; tuned on COCO's CC photos."""
+_BLOCK = 4096
+
+
+@dataclass(frozen=True)
+class _Arrays:
+    """The derived matrices: one row an image piece, in the order of the pieces' numbers."""
+
+    numbers: NDArray[np.int64]
+    vectors: NDArray[np.float16]
+    meaning: Vector
+
+
+class ImageLeg:
+    """The images of one collection by their pixels. Whatever writes holds the collection's writer lock."""
+
+    def __init__(
+        self,
+        folder: Path,
+        manifest: Manifest,
+        embedder: Callable[[], Embedder],
+        options: ImageOptions | None = None,
+    ) -> None:
+        data = folder.parent.parent
+        self._folder = folder / "images"
+        self._manifest = manifest
+        self._embedder = embedder
+        self._options = options or ImageOptions()
+        self._cache = data / "cache" / "models"
+        self._images = ImageStore(data / "images", max_bytes=1 << 40, max_pixels=self._options.max_pixels)
+        self.store = FeatureStore(folder / "features.db")
+        self.backbone = Backbone(self._cache)
+        self._bridge: Bridge | None = None
+        self._arrays: tuple[str, _Arrays] | None = None
+
+    def close(self) -> None:
+        """Let go of the files."""
+        self.store.close()
+        self._arrays = None
+
+    @property
+    def bridge(self) -> Bridge:
+        """What takes texts and images to one space; raises `unavailable` for a missing dual encoder."""
+        if self._bridge is None:
+            self._bridge = open_bridge(self._options.encoder, self._embedder(), self._cache)
+        return self._bridge
+
+    def pieces(self) -> list[Chunk]:
+        """Return the image pieces of the manifest, in order."""
+        numbers = sorted(self._manifest.numbers_where({"kind": "image"}))
+        chunks = self._manifest.chunks(list(self._manifest.names(numbers).values()))
+        return sorted(chunks, key=lambda chunk: chunk.n)
+
+    def synced(self) -> bool:
+        """Whether the matrices are those of the manifest's present version."""
+        if not self._manifest.numbers_where({"kind": "image"}):
+            return True
+        return self._manifest.get("image_version") == self._version() and self._path().is_dir()
+
+    def sync(self, progress: Progress | None = None) -> int:
+        """Compute missing features, rebuild the matrices, and return how many images have no features.
+
+        An interrupted sync is simply done again: features that were computed are kept.
+
+        Raises:
+            VidenceError: `unavailable` when the backbone or the dual encoder cannot run here.
+        """
+        pieces = self.pieces()
+        if not pieces:
+            return 0
+        self._compute(pieces, progress)
+        known = self.store.known()
+        found = [piece for piece in pieces if piece.locator.sha256 in known]
+        if not found:
+            return len(pieces)
+        if not self.synced():
+            self._build(found)
+            self._manifest.put(image_version=self._version())
+            self._arrays = None
+            for old in self._folder.glob("*"):
+                if old != self._path():
+                    shutil.rmtree(old, ignore_errors=True)
+        return len(pieces) - len(found)
+
+    def _compute(self, pieces: Sequence[Chunk], progress: Progress | None) -> None:
+        known = self.store.known()
+        wanted = {p.locator.sha256: p for p in pieces if p.locator.sha256 and p.locator.sha256 not in known}
+        for done, (sha256, piece) in enumerate(wanted.items(), start=1):
+            pixels = self.pixels(sha256, piece.locator.path or piece.source)
+            if pixels is not None:
+                size = (pixels.shape[1], pixels.shape[0])
+                self.store.put(sha256, self.backbone.features(pixels), size)
+            if progress:
+                progress("look", done, len(wanted))
+
+    def pixels(self, sha256: str, path: str) -> NDArray[np.uint8] | None:
+        """Return an image by its hash, from the image store or from the file if it is still the same."""
+        try:
+            return self._images.open(sha256)
+        except (VidenceError, OSError):
+            pass
+        try:
+            data = Path(path).read_bytes()
+            same = hashlib.sha256(data).hexdigest() == sha256
+            return self._images.decode(data, path) if same else None
+        except (VidenceError, OSError):
+            return None
+
+    def _build(self, pieces: Sequence[Chunk]) -> None:
+        import numpy as np
+        from numpy.lib.format import open_memmap
+
+        target = self._path()
+        partial = target.with_suffix(f".{os.getpid()}.tmp")
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        width = len(self.bridge.text(np.zeros(self._embedder().dim, np.float32)))
+        shapes: dict[str, tuple[Any, tuple[int, ...]]] = {
+            "vectors": (np.float16, (len(pieces), DIM)),
+            "meaning": (np.float32, (len(pieces), width)),
+        }
+        open_ = {
+            name: open_memmap(partial / f"{name}.npy", mode="w+", dtype=kind, shape=shape)
+            for name, (kind, shape) in shapes.items()
+        }
+        for start in range(0, len(pieces), _BLOCK):
+            part = pieces[start : start + _BLOCK]
+            features = self.store.get([str(piece.locator.sha256) for piece in part])
+            for row, piece in enumerate(part, start=start):
+                seen, _ = features[str(piece.locator.sha256)]
+                open_["vectors"][row] = seen.vector
+                open_["meaning"][row] = self.bridge.image(seen)
+        for array in open_.values():
+            array.flush()
+        np.save(partial / "numbers.npy", np.array([piece.n for piece in pieces], dtype=np.int64))
+        shutil.rmtree(target, ignore_errors=True)
+        partial.rename(target)
+
+    def _version(self) -> str:
+        key = f"{self._manifest.version}|{FEATURES_VERSION}|{self.bridge.version}"
+        return hashlib.sha256(key.encode()).hexdigest()[:16]
+
+    def _path(self) -> Path:
+        return self._folder / self._version()
+
+    def _open(self) -> _Arrays | None:
+        """Return the matrices as they were last written, or None when there are none."""
+        import numpy as np
+
+        version = self._manifest.get("image_version")
+        if not version:
+            return None
+        if self._arrays is None or self._arrays[0] != version:
+            folder = self._folder / version
+            if not folder.is_dir():
+                return None
+            loaded = [
+                np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("numbers", "vectors", "meaning")
+            ]
+            self._arrays = (version, _Arrays(*loaded))
+        return self._arrays[1]
+
+    def by_text(self, vector: Vector, k: int, allowed: NDArray[np.int64] | None) -> list[tuple[int, float]]:
+        """Return the numbers of the k pieces that show most of what a text says, with a score in 0 to 1."""
+        arrays = self._open()
+        if arrays is None:
+            return []
+        return _best(arrays, arrays.meaning @ self.bridge.text(vector), k, allowed)
+
+    def by_image(
+        self, features: ImageFeatures, k: int, allowed: NDArray[np.int64] | None
+    ) -> list[tuple[int, float]]:
+        """Return the numbers of the k pieces most like an image, with a score in 0 to 1."""
+        import numpy as np
+
+        arrays = self._open()
+        if arrays is None:
+            return []
+        alike = np.concatenate(
+            [
+                arrays.vectors[start : start + _BLOCK].astype(np.float32) @ features.vector
+                for start in range(0, len(arrays.numbers), _BLOCK)
+            ]
+            or [np.zeros(0, np.float32)]
+        )
+        meant = arrays.meaning @ self.bridge.image(features)
+        return _best(arrays, (alike + MEANING_WEIGHT * meant) / (1 + MEANING_WEIGHT), k, allowed)
+
+
+def _best(
+    arrays: _Arrays, scores: Vector, k: int, allowed: NDArray[np.int64] | None
+) -> list[tuple[int, float]]:
+    import numpy as np
+
+    if allowed is not None:
+        scores = np.where(np.isin(arrays.numbers, allowed), scores, -1.0)
+    order = np.argsort(-scores, kind="stable")[:k]
+    return [(int(arrays.numbers[row]), min(float(scores[row]), 1.0)) for row in order if scores[row] > 0]
