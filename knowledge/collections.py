@@ -13,6 +13,7 @@ from core.errors import invalid_input, not_found
 from knowledge import ingest
 from knowledge.collection import Collection
 from knowledge.image_options import ImageOptions
+from knowledge.image_search import DEPTH, has_images, join_images, search_by_image
 from knowledge.records import (
     AddReport,
     CollectionInfo,
@@ -26,6 +27,9 @@ from knowledge.records import (
 from knowledge.search import search_collections
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from models.embeddings import Embedder
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -134,6 +138,42 @@ class Collections:
 
         With `by_document` only the best piece of each document is kept, so that k counts documents.
         """
+        collections = self._named(names)
+        if any(not query.strip() for query in queries):
+            raise invalid_input("The query is empty", help="Say what to search for.")
+        if k < 1:
+            raise invalid_input(f"k must be 1 or more, not {k}", help="Use -k 10.")
+        filter_ = dict(where or {})
+        pixels = mode != "sparse" and any(has_images(item, filter_) for item in collections)
+        found = search_collections(
+            collections,
+            queries,
+            max(k, DEPTH) if pixels else k,
+            mode=mode,
+            where=filter_,
+            by_document=by_document,
+        )
+        return (
+            join_images(collections, queries, found, k, filter_, by_document=by_document) if pixels else found
+        )
+
+    def search_image(
+        self,
+        names: str | Sequence[str],
+        pixels: NDArray[np.uint8],
+        k: int = 10,
+        *,
+        where: Where | None = None,
+    ) -> list[Hit]:
+        """Return the k indexed images most like an RGB image, shape (height, width, 3), best first.
+
+        Raises:
+            VidenceError: `not_found` for no or unknown collections, or when they hold no image;
+                `unavailable` without the image backbone.
+        """
+        return search_by_image(self._named(names), pixels, k, dict(where or {}))
+
+    def _named(self, names: str | Sequence[str]) -> list[Collection]:
         wanted = [names] if isinstance(names, str) else list(dict.fromkeys(names))
         if not wanted:
             known = ", ".join(self.names()) or "none yet"
@@ -142,14 +182,7 @@ class Collections:
                 help=f"Use --collection (there are: {known}), "
                 "or make one: `vidence index add PATH --collection NAME`.",
             )
-        if any(not query.strip() for query in queries):
-            raise invalid_input("The query is empty", help="Say what to search for.")
-        if k < 1:
-            raise invalid_input(f"k must be 1 or more, not {k}", help="Use -k 10.")
-        collections = [self._get(name) for name in wanted]
-        return search_collections(
-            collections, queries, k, mode=mode, where=dict(where or {}), by_document=by_document
-        )
+        return [self._get(name) for name in wanted]
 
     def verify(self, name: str, *, repair: bool = False) -> VerifyReport:
         """Check a collection's legs against its manifest; with `repair`, mend them."""

@@ -12,12 +12,16 @@ import typer
 from rich.markup import escape
 
 from core.contracts import drop_none
-from core.errors import invalid_input, not_found, unavailable
+from core.errors import invalid_input, not_found
+from core.images import ImageStore
 from core.settings import load_settings
 from server.cli.index import open_collections
 from server.cli.output import emit_json, handle_errors, out_console
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from knowledge.collections import Collections
     from knowledge.records import Hit
 
@@ -39,7 +43,8 @@ def search(
     ] = None,
     image: Annotated[str | None, typer.Option(help="Find images like this one.")] = None,
     queries: Annotated[
-        str | None, typer.Option(help="JSON lines `{id, query}`; prints document ids, a line a query.")
+        str | None,
+        typer.Option(help="JSON lines `{id, query}` or `{id, image}`; prints document ids, a line a query."),
     ] = None,
     k: Annotated[int, typer.Option("-k", min=1, help="How many hits.")] = 10,
     mode: Annotated[Mode, typer.Option(help="Vectors and words, or one of them.")] = Mode.hybrid,
@@ -59,9 +64,13 @@ def search(
                 ):
                     emit_json(body)
                 return
-            hits = collections.search(collection or [], query, k, mode=mode.value, rerank=rerank)
+            if image is not None:
+                hits = collections.search_image(collection or [], _pixels(image), k)
+            else:
+                hits = collections.search(collection or [], query, k, mode=mode.value, rerank=rerank)
         if as_json:
-            emit_json({"query": query, "hits": [_hit(hit) for hit in hits]})
+            asked = {"query": query} if image is None else {"query": query, "image": image}
+            emit_json({**asked, "hits": [_hit(hit) for hit in hits]})
         else:
             _show(hits)
 
@@ -73,14 +82,18 @@ def _check(query: str, image: str | None, queries: str | None) -> None:
             f"Give one of QUERY, --image and --queries, not {' and '.join(given) or 'none'}",
             help='For example: vidence search "boiler pressure" --collection manuals',
         )
-    if image is not None:
-        if not Path(image).is_file():
-            raise not_found(f"No such image: {image}", help="Check the path after --image.")
-        raise unavailable(
-            "Images cannot be found by their pixels yet",
-            help="Describe what they show in words: captions and names are searched.",
-            retryable=False,
-        )
+
+
+def _pixels(path: str | Path) -> NDArray[np.uint8]:
+    """Return the pixels of an image file; raises `not_found` and `invalid_input` like the image store."""
+    file = Path(path)
+    if not file.is_file():
+        raise not_found(f"No such image: {path}", help="Check the path of the image to search with.")
+    settings = load_settings()
+    store = ImageStore(
+        settings.root, max_bytes=settings.max_image_bytes, max_pixels=settings.max_image_pixels
+    )
+    return store.decode(file.read_bytes(), str(path))
 
 
 def _answer_file(
@@ -90,14 +103,18 @@ def _answer_file(
     records = list(_read_queries(path))
     for start in range(0, len(records), _BATCH):
         part = records[start : start + _BATCH]
-        found = collections.search_many(
-            names, [query for _, query in part], k, mode=mode.value, rerank=rerank, by_document=True
-        )
-        for (id_, _), hits in zip(part, found, strict=True):
+        texts = [query for _, query in part if isinstance(query, str)]
+        options: dict[str, Any] = {"mode": mode.value, "rerank": rerank, "by_document": True}
+        found = iter(collections.search_many(names, texts, k, **options) if texts else [])
+        for id_, query in part:
+            hits = (
+                next(found) if isinstance(query, str) else collections.search_image(names, _pixels(query), k)
+            )
             yield {"id": id_, "hits": [{"id": hit.doc_id, "score": hit.score} for hit in hits]}
 
 
-def _read_queries(path: Path) -> Iterator[tuple[Any, str]]:
+def _read_queries(path: Path) -> Iterator[tuple[Any, str | Path]]:
+    """Yield ids with a query, or with the path of an image to search with."""
     if not path.is_file():
         raise not_found(f"No such file: {path}", help="Check the path after --queries.")
     with path.open(encoding="utf-8", errors="replace") as lines:
@@ -106,10 +123,14 @@ def _read_queries(path: Path) -> Iterator[tuple[Any, str]]:
                 continue
             try:
                 record = json.loads(line)
-                yield record["id"], str(record["query"])
+                if "image" in record:
+                    yield record["id"], path.parent / str(record["image"])
+                else:
+                    yield record["id"], str(record["query"])
             except (ValueError, KeyError, TypeError) as error:
                 raise invalid_input(
-                    f"{path}, line {number}, is not a query", help="Lines are JSON: `{id, query}`."
+                    f"{path}, line {number}, is not a query",
+                    help="Lines are JSON: `{id, query}`, or `{id, image}` with a path beside the file.",
                 ) from error
 
 
