@@ -19,8 +19,9 @@ from core.images import ImageStore
 from knowledge.image_bridge import Bridge, open_bridge
 from knowledge.image_features import FeatureStore
 from knowledge.image_options import ImageOptions
+from knowledge.image_text import ImageText
 from knowledge.manifest import Chunk, Manifest
-from knowledge.records import Progress
+from knowledge.records import Piece, Progress
 from models.backbone import DIM, FEATURES_VERSION, Backbone, ImageFeatures
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class ImageLeg:
         self._cache = data / "cache" / "models"
         self._images = ImageStore(data / "images", max_bytes=1 << 40, max_pixels=self._options.max_pixels)
         self.store = FeatureStore(folder / "features.db")
+        self.text = ImageText(data / "cache", self._options.read_text)
         self.backbone = Backbone(self._cache)
         self._bridge: Bridge | None = None
         self._arrays: tuple[str, _Arrays] | None = None
@@ -126,6 +128,10 @@ class ImageLeg:
                 self.store.put(sha256, self.backbone.features(pixels), size)
             if progress:
                 progress("look", done, len(wanted))
+
+    def with_text(self, pieces: Sequence[Piece]) -> list[Piece]:
+        """Return pieces with the text of those images that are worth reading."""
+        return [self.text.add_to(piece, self.pixels) for piece in pieces]
 
     def pixels(self, sha256: str, path: str) -> NDArray[np.uint8] | None:
         """Return an image by its hash, from the image store or from the file if it is still the same."""

@@ -89,7 +89,7 @@ class _Writer:
         if known == document.sha256:
             self.counts["unchanged"] += 1
             return
-        pieces = document.pieces()
+        pieces = self._collection.images.with_text(document.pieces())
         self._batch.append((document, pieces))
         self.counts["added" if known is None else "replaced"] += 1
         if sum(len(held) for _, held in self._batch) >= _BATCH_PIECES:

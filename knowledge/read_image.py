@@ -1,4 +1,4 @@
-"""Images as pieces: found by their captions and names; pixels and OCR text join at `image_text`."""
+"""Images as pieces: captions and names; `image_text` adds what is written in them, `image_leg` pixels."""
 
 from __future__ import annotations
 
@@ -38,18 +38,16 @@ def image_pieces(path: Path, data: bytes, *, caption: str = "", title: str = "")
 
 
 def image_text(path: Path, caption: str = "") -> str:
-    """Return the words an image is found by: its caption, one kept beside it, or its name.
-
-    OCR text and class names of a later reader belong here too.
-    """
+    """Return the words an image is found by: its caption, one kept beside it, or its name."""
     if caption.strip():
         return caption.strip()
     for suffix in _CAPTION_SUFFIXES:
         beside = path.with_suffix(suffix)
         if beside.is_file():
-            return beside.read_text(encoding="utf-8", errors="replace").strip() or _name(path)
-    return _name(path)
+            return beside.read_text(encoding="utf-8", errors="replace").strip() or image_name(path)
+    return image_name(path)
 
 
-def _name(path: Path) -> str:
+def image_name(path: Path) -> str:
+    """Return a file's name as words."""
     return re.sub(r"[_\-.]+", " ", path.stem).strip() or path.name
