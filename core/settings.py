@@ -79,6 +79,20 @@ class Settings(BaseModel):
         default_factory=dict, description="External sources by name: a kind and its options."
     )
 
+    fetch_allowed_hosts: tuple[str, ...] = Field(
+        (),
+        description="Hosts that files may be fetched from although they are private: `host` or `host:port`.",
+    )
+    fetch_max_bytes: int = Field(50_000_000, ge=1)
+    fetch_timeout_s: float = Field(60.0, gt=0)
+    s3_endpoint: str = Field("", description="Another S3 server than Amazon's, as a URL.")
+    s3_region: str = "us-east-1"
+    s3_access_key_id: str = Field("", description="Without a key, buckets are read anonymously.")
+    s3_secret_access_key: str = ""
+    file_readers: dict[str, str] = Field(
+        {}, description="Suffix to llama-index reader, for file types that Vidence does not read itself."
+    )
+
     @property
     def root(self) -> Path:
         """The data directory with `~` expanded."""
