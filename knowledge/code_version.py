@@ -19,9 +19,10 @@ def version_of(path: Path) -> str | None:
     if root is None:
         return _release(path.parent)
     head = _head(root, _stamp(root))
-    if not head or not path.is_file():
-        return None
-    return head if _blobs(root, head).get(path.relative_to(root).as_posix()) == _blob(path) else None
+    known = _blobs(root, head).get(path.relative_to(root).as_posix()) if head else None
+    if known is None:  # a package that is installed inside a checkout
+        return _release(path.parent)
+    return head if path.is_file() and known == _blob(path) else None
 
 
 @lru_cache(maxsize=4096)

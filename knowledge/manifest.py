@@ -241,6 +241,37 @@ class Manifest:
             rows = _select(connection, f"SELECT id, {_OWN_OR_FIRST} FROM chunks c WHERE id IN", ids)
         return {id_: np.frombuffer(body, dtype=np.float32) for id_, body in rows if body}
 
+    def sources(self, kind: PieceKind) -> dict[str, tuple[str, str]]:
+        """Return (hash, document id) of every document that has pieces of a kind, by source."""
+        with self._open() as connection:
+            rows = connection.execute(
+                "SELECT source, sha256, doc_id FROM documents d WHERE EXISTS "
+                "(SELECT 1 FROM chunks c WHERE c.source = d.source AND c.kind = ?) ORDER BY source",
+                (kind,),
+            ).fetchall()
+        return {source: (digest, doc_id) for source, digest, doc_id in rows}
+
+    def pieces_of(self, source: str) -> list[Chunk]:
+        """Return the chunks of one document, in order."""
+        with self._open() as connection:
+            rows = connection.execute(
+                f"SELECT {_CHUNK_COLUMNS} WHERE c.source = ? ORDER BY c.n", (source,)
+            ).fetchall()
+        return [_chunk(row) for row in rows]
+
+    def first_vectors(self, kind: PieceKind) -> dict[str, NDArray[np.float32]]:
+        """Return the first vector of each document with pieces of a kind, by source."""
+        import numpy as np
+
+        with self._open() as connection:
+            # With a lone min(), SQLite takes the other columns from the row that has it.
+            rows = connection.execute(
+                "SELECT source, vector, min(n) FROM chunks WHERE kind = ? AND length(vector) > 0 "
+                "GROUP BY source",
+                (kind,),
+            ).fetchall()
+        return {source: np.frombuffer(body, dtype=np.float32) for source, body, _ in rows}
+
     def names(self, numbers: Sequence[int]) -> dict[int, str]:
         """Return the ids of chunks by number; numbers that are gone are left out."""
         with self._open() as connection:

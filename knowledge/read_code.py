@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from knowledge.records import Piece
 
 MAX_LINES = 80
 """A definition over this is cut, each part under the definition's name."""
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ def code_pieces(path: Path, text: str, doc_id: str) -> list[Piece]:
     have their own, unless they are copies; `knowledge.code_cards` says of what. In other languages than
     Python every block has one.
     """
-    lines = text.splitlines(keepends=True)
+    lines = source_lines(text)
     python = path.suffix in {".py", ".pyi"}
     tree = parse(text) if python else None
     spans = list(_between(tree.body, 1, len(lines), "")) if tree else []
@@ -62,6 +64,11 @@ def code_pieces(path: Path, text: str, doc_id: str) -> list[Piece]:
             card = None
             own = "" if python else None
     return pieces
+
+
+def source_lines(text: str) -> list[str]:
+    """Return the lines of a source with their ends, cut where Python's parser does: not at form feeds."""
+    return _LINE.findall(text)
 
 
 def parse(text: str) -> ast.Module | None:
