@@ -27,6 +27,7 @@ _T = TypeVar("_T")
 _BATCH = 200
 """Records a request: NCBI's own advice for lists of ids."""
 _PMID = re.compile(r"[1-9]\d{0,8}")
+_PMC = re.compile(r"PMC\d{1,9}", re.I)
 _MISSING_TRIES = 2
 
 
@@ -129,19 +130,20 @@ class PubMed:
         links = await self._links(pmid, "pmc", "pubmed_pmc")
         return f"PMC{links[0].removeprefix('PMC')}" if links else ""
 
-    async def full_text(self, pmid: str) -> FullText:
+    async def full_text(self, paper: str) -> FullText:
         """Return a paper by section from PubMed Central, where its text is open.
+
+        Args:
+            paper: A PubMed id, or one of PubMed Central such as `PMC3166277`.
 
         Raises:
             VidenceError: `unavailable`, not worth another try, when the text is not open there; otherwise
                 like `fetch`.
         """
+        pmid = "" if _PMC.fullmatch(paper) else paper
         async with self.session():
-            [record] = await self.fetch([pmid])
-            number = record.pmc or await self.pmc_id(pmid)
-            if not number:
-                raise not_open(pmid, "it is not in PubMed Central")
-            number = number.removeprefix("PMC")
+            number = await self._pmc_number(pmid) if pmid else paper
+            number = number.upper().removeprefix("PMC")
 
             def check(body: bytes) -> bytes:
                 parse_full_text(body, pmid=pmid)
@@ -152,6 +154,20 @@ class PubMed:
 
             body = await self._kept("fulltext", number, ask)
         return await asyncio.to_thread(parse_full_text, body, pmid=pmid)
+
+    async def _pmc_number(self, pmid: str) -> str:
+        _check_ids([pmid])
+        records = await self._records([pmid])
+        number = (records[0].pmc if records else "") or await self.pmc_id(pmid)
+        if not number and not records:
+            raise not_found(f"PubMed has no record {pmid}", help="Check the id.")
+        if not number:
+            raise unavailable(
+                f"The full text of {pmid} is not open: it is not in PubMed Central",
+                help="Its abstract is there: leave --full-text out.",
+                retryable=False,
+            )
+        return number
 
     async def _first_found(self, query: str, k: int) -> tuple[SearchReply, Wording, list[tuple[str, int]]]:
         tried: list[tuple[str, int]] = []
@@ -236,15 +252,6 @@ class PubMed:
     async def _put(self, kind: str, entries: dict[str, bytes]) -> None:
         if self._cache:
             await asyncio.to_thread(self._cache.put_many, kind, entries)
-
-
-def not_open(pmid: str, why: str) -> VidenceError:
-    """Build the error for a paper whose full text cannot be had."""
-    return unavailable(
-        f"The full text of {pmid} is not open: {why}",
-        help="Its abstract is there: leave --full-text out.",
-        retryable=False,
-    )
 
 
 def _reread(kept: dict[str, bytes]) -> dict[str, PubMedRecord]:

@@ -60,6 +60,8 @@ class EntrezHttp:
         patience_s: float = 5.0,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
+        import httpx  # noqa: F401 - loaded here, where no event loop waits for it
+
         self.base_url = base_url.rstrip("/")
         self._limiter = limiter
         self._breaker = breaker

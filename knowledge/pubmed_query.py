@@ -15,6 +15,8 @@ from datetime import date
 from core.text import content_words
 
 _MOST = 8
+_DROPS = 4
+"""Steps in which words are left out, however many there are."""
 _SYNTAX = re.compile(r"\[[A-Za-z][\w /:~-]*\]|\b(?:AND|OR|NOT)\b")
 _PMIDS = re.compile(r"(?:pmid:?\s*)?([1-9]\d{4,8})(?:[\s,;]+(?:pmid:?\s*)?([1-9]\d{4,8}))*", re.I)
 _DOI = re.compile(r"\b10\.\d{4,9}/[^\s\"<>\])]+[^\s\"<>\]).,;?]")
@@ -133,15 +135,13 @@ def _loosened(text: str, year: int) -> list[Wording]:
     if kinds:
         named = [*named, "kind of study"]
         steps.append(Wording(_all([*focused, *years]), "without the kind of study", tuple(named)))
-    left = telling
-    while len(left) > 1:
-        least = min(reversed(left), key=lambda clause: clause.weight)
-        left = [clause for clause in left if clause is not least]
-        named = [*named, least.words]
-        step = Wording(
-            _all([*(clause.query() for clause in left), *years]), "without some words", tuple(named)
-        )
-        steps.append(step)
+    single = _single(telling)
+    for size in _sizes(len(single)):
+        kept = sorted(single, key=lambda clause: -clause.weight)[:size]
+        left = [clause for clause in single if clause in kept]
+        gone = [clause.words for clause in single if clause not in kept]
+        text = _all([*(clause.query() for clause in left), *years])
+        steps.append(Wording(text, "without some words", (*named, *gone)))
     words = [word for clause in telling for word in content_words(clause.words) if len(word) > 2]
     if years:
         last = " OR ".join(dict.fromkeys(words))
@@ -199,6 +199,26 @@ def _clauses(text: str) -> list[_Clause]:
     for clause in found:
         unique.setdefault(clause.words.lower(), clause)
     return list(unique.values())
+
+
+def _single(clauses: list[_Clause]) -> list[_Clause]:
+    """Return the words of the phrases as clauses of their own; what was quoted stays together."""
+    parts = [
+        part
+        for clause in clauses
+        for part in ([clause] if clause.quoted else [_Clause(word) for word in clause.words.split()])
+    ]
+    return list(dict.fromkeys(parts))
+
+
+def _sizes(count: int) -> list[int]:
+    """Return how many words to keep, step by step: all but one, then fewer, at last one."""
+    sizes = list(range(count - 1, 0, -1))
+    if len(sizes) <= _DROPS:
+        return sizes
+    return sorted(
+        {sizes[round(step * (len(sizes) - 1) / (_DROPS - 1))] for step in range(_DROPS)}, reverse=True
+    )
 
 
 def _take_years(text: str, now: int) -> tuple[str, list[str]]:

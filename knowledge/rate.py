@@ -16,6 +16,7 @@ import time
 import uuid
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
@@ -92,14 +93,16 @@ class FileSlots:
     """Slots in a small file under a lock, for the processes of one machine.
 
     Args:
-        path: The file; its lock stands beside it.
+        path: The file, or a function that finds its place at the first call; its lock stands beside it.
         limit: Slots, that is calls a second.
         clock: Seconds on the clock that all processes of a machine have in common. The default runs on
             when the wall clock is set back, and starts anew with the machine.
     """
 
-    def __init__(self, path: Path, limit: int, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._path = path
+    def __init__(
+        self, path: Path | Callable[[], Path], limit: int, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._place = path
         self._limit = limit
         self._clock = clock
 
@@ -131,16 +134,21 @@ class FileSlots:
             until, paused = self._read(now)
             self._write(until, max(paused, now + seconds))
 
+    @cached_property
+    def path(self) -> Path:
+        """The file."""
+        return self._place() if callable(self._place) else self._place
+
     def _lock(self) -> AbstractContextManager[object]:
         from filelock import FileLock
 
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return FileLock(self._path.with_suffix(".lock"))
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return FileLock(self.path.with_suffix(".lock"))
 
     def _read(self, now: float) -> tuple[dict[str, float], float]:
         """Return the end of every slot that is taken, and of the pause."""
         try:
-            found = json.loads(self._path.read_text())
+            found = json.loads(self.path.read_text())
             until = {str(token): float(end) for token, end in found["until"].items()}
             paused = float(found["paused"])
         except FileNotFoundError:
@@ -153,6 +161,6 @@ class FileSlots:
         return live, paused if paused <= now + LONGEST_PAUSE_S else 0.0
 
     def _write(self, until: dict[str, float], paused: float) -> None:
-        fresh = self._path.with_suffix(".new")
+        fresh = self.path.with_suffix(".new")
         fresh.write_text(json.dumps({"until": until, "paused": paused}))
-        fresh.replace(self._path)
+        fresh.replace(self.path)

@@ -24,7 +24,7 @@ def open_limiter(settings: Settings, service: str, limit: int) -> SharedLimiter:
     name = re.sub(r"[^A-Za-z0-9]+", "-", service)[:80]
     if settings.rate_store:
         return SharedLimiter(RedisSlots(settings.rate_store, name, limit))
-    return SharedLimiter(FileSlots(_shared_folder(settings) / f"{name}.json", limit))
+    return SharedLimiter(FileSlots(lambda: _shared_folder(settings) / f"{name}.json", limit))
 
 
 def _shared_folder(settings: Settings) -> Path:

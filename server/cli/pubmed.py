@@ -78,7 +78,7 @@ def search(
 
 @app.command()
 def fetch(
-    pmids: Annotated[list[str], typer.Argument(help="PubMed ids.")],
+    pmids: Annotated[list[str], typer.Argument(help="PubMed ids; with --full-text also PMC ids.")],
     full_text: Annotated[
         bool, typer.Option("--full-text", help="The open text from PubMed Central, by section.")
     ] = False,
@@ -172,28 +172,39 @@ def read(
             raise typer.Exit(1)
 
 
-async def _fetch(client: PubMed, pmids: Sequence[str], *, full_text: bool) -> dict[str, Any]:
+async def _fetch(client: PubMed, ids: Sequence[str], *, full_text: bool) -> dict[str, Any]:
     async with client.session():
-        records = await client.fetch(pmids)
-        known = {record.pmid for record in records}
-        body: dict[str, Any] = {"records": records, "missing": [pmid for pmid in pmids if pmid not in known]}
         if not full_text:
-            return body
+            records = await client.fetch(ids)
+            return {"records": records, "missing": _missing(ids, records)}
         texts, closed = [], []
-        for record in records:
+        for paper in ids:
             try:
-                texts.append(await client.full_text(record.pmid))
+                texts.append(await client.full_text(paper))
             except VidenceError as error:
-                if len(records) == 1:
+                if len(ids) == 1:
                     raise
-                closed.append({"pmid": record.pmid, "kind": error.kind, "message": error.message})
+                closed.append({"id": paper, "kind": error.kind, "message": error.message})
         if not texts:
             raise unavailable(
-                f"None of the {len(records)} papers has open full text in PubMed Central",
+                f"None of the {len(ids)} papers has open full text in PubMed Central",
                 help="Leave --full-text out to get the abstracts.",
-                retryable=any(item["kind"] != "unavailable" for item in closed),
+                retryable=any(item["kind"] in ("timeout", "rate_limited") for item in closed),
             )
-        return {**body, "full_texts": texts, "not_open": closed}
+        pmids = [paper for paper in ids if paper.isdigit()]
+        try:
+            records = await client.fetch(pmids)
+        except VidenceError as error:
+            if error.kind != "not_found":
+                raise
+            records = []
+        missing = _missing(pmids, records)
+        return {"records": records, "missing": missing, "full_texts": texts, "not_open": closed}
+
+
+def _missing(ids: Sequence[str], records: Sequence[PubMedRecord]) -> list[str]:
+    known = {record.pmid for record in records}
+    return [pmid for pmid in ids if pmid not in known]
 
 
 async def _related(client: PubMed, pmid: str, k: int) -> dict[str, Any]:
