@@ -15,6 +15,7 @@ from uuid import uuid4
 
 from core.errors import VidenceError, not_found, unavailable
 from knowledge import sparse
+from knowledge.code_leg import CodeLeg
 from knowledge.dense import DenseLeg
 from knowledge.image_leg import ImageLeg
 from knowledge.image_options import ImageOptions
@@ -43,6 +44,7 @@ class Collection:
         self.embedder = embedder
         self.manifest = Manifest(folder / "manifest.db")
         self.images = ImageLeg(folder, self.manifest, embedder, images)
+        self.code = CodeLeg(folder, self.manifest)
         self._dense: tuple[str, DenseLeg] | None = None
         self._sparse: tuple[str, sparse.SparseLeg] | None = None
         self._filters: tuple[int, dict[str, NDArray[np.int64] | None]] = (-1, {})
@@ -52,6 +54,7 @@ class Collection:
         if self._dense is not None:
             self._dense[1].close()
         self.images.close()
+        self.code.close()
         self.manifest.close()
         self._sparse = self._dense = None
 
@@ -167,6 +170,7 @@ class Collection:
             sparse.build(self.folder / "sparse" / version, self.manifest.searched())
         self.manifest.put(sparse_version=version, dense_version=version)
         self._sync_images(progress)
+        self.code.sync(progress)
         for leg, kept in (("sparse", version), ("dense", self.manifest.get("dense_folder"))):
             for old in (self.folder / leg).glob("*"):
                 # Readers that still map an older leg keep its pages; only the names go.
@@ -233,7 +237,8 @@ class Collection:
 
     def _synced(self) -> bool:
         version = self.manifest.get("version", "0")
-        return all(self.manifest.get(f"{leg}_version", "0") == version for leg in ("sparse", "dense"))
+        legs = all(self.manifest.get(f"{leg}_version", "0") == version for leg in ("sparse", "dense"))
+        return legs and self.code.synced()
 
     def verify(self, *, repair: bool = False) -> VerifyReport:
         """Compare both legs and every text with the manifest; with `repair`, mend the legs."""
