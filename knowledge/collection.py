@@ -21,6 +21,8 @@ from knowledge.image_leg import ImageLeg
 from knowledge.image_options import ImageOptions
 from knowledge.manifest import Chunk, Manifest, chunk_id
 from knowledge.records import CollectionInfo, Piece, Progress, VerifyReport
+from knowledge.tokens import TokenLeg
+from models.embeddings import TokenEmbedder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
 _LOCK_WAIT_S = 5.0
 _SYNC_BATCH = 2000
+_TOKEN_BATCH = 64
 _KEPT_FILTERS = 16
 
 
@@ -44,6 +47,7 @@ class Collection:
         self.embedder = embedder
         self.manifest = Manifest(folder / "manifest.db")
         self.images = ImageLeg(folder, self.manifest, embedder, images)
+        self.tokens = TokenLeg(folder / "tokens.db")
         self.code = CodeLeg(folder, self.manifest)
         self._dense: tuple[str, DenseLeg] | None = None
         self._sparse: tuple[str, sparse.SparseLeg] | None = None
@@ -55,6 +59,7 @@ class Collection:
             self._dense[1].close()
         self.images.close()
         self.code.close()
+        self.tokens.close()
         self.manifest.close()
         self._sparse = self._dense = None
 
@@ -155,6 +160,40 @@ class Collection:
             current = self.embedder()
             self.manifest.put(embedder=current.name, embedder_hash=current.hash)
 
+    def embed(self, ids: Sequence[str], texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return the vectors of pieces, shape (n, dim); their token vectors are stored on the way.
+
+        Args:
+            ids: The id that each piece will have in the manifest.
+            texts: What is embedded of each.
+        """
+        embedder = self.embedder()
+        if not isinstance(embedder, TokenEmbedder):
+            return embedder.embed(texts)
+        vectors, codes = embedder.embed_passages(texts)
+        self.tokens.put(dict(zip(ids, codes, strict=True)), embedder.token_hash)
+        return vectors
+
+    def token_drift(self) -> tuple[list[str], set[str]]:
+        """Return the chunk ids that the token leg lacks, and those it should not have."""
+        embedder = self.embedder()
+        if not isinstance(embedder, TokenEmbedder):
+            return [], set()
+        truth = self.manifest.ids(embedded=True)
+        held = self.tokens.ids()
+        current = held if self.tokens.model() == embedder.token_hash else set()
+        return [id_ for id_ in truth if id_ not in current], held - truth.keys()
+
+    def _sync_tokens(self, progress: Progress | None) -> None:
+        """Embed again what has no token vectors: pieces of a restored snapshot or of an older index."""
+        missing, extra = self.token_drift()
+        self.tokens.delete(sorted(extra))
+        for start in range(0, len(missing), _TOKEN_BATCH):
+            if progress:
+                progress("tokens", start, len(missing))
+            chunks = self.manifest.chunks(missing[start : start + _TOKEN_BATCH])
+            self.embed([chunk.id for chunk in chunks], [chunk.searched for chunk in chunks])
+
     def sync(self, progress: Progress | None = None) -> None:
         """Bring both legs to the manifest's content; an interrupted sync is simply done again."""
         version = str(self.manifest.version)
@@ -168,6 +207,7 @@ class Collection:
                 progress("index", min(start + _SYNC_BATCH, len(missing)), len(missing))
         if self.manifest.get("sparse_version") != version or not self._sparse_ok():
             sparse.build(self.folder / "sparse" / version, self.manifest.searched())
+        self._sync_tokens(progress)
         self.manifest.put(sparse_version=version, dense_version=version)
         self._sync_images(progress)
         self.code.sync(progress)
@@ -246,7 +286,8 @@ class Collection:
         sparse_ok = self._sparse_ok() and self._synced()
         model_ok = self.manifest.get("embedder_hash") in {"", self.embedder().hash}
         damaged = sum(1 for chunk in self.manifest.chunks() if _damaged(chunk))
-        broken = bool(missing or extra) or not sparse_ok
+        lacking, stale = self.token_drift() if model_ok else ([], set())
+        broken = bool(missing or extra or lacking or stale) or not sparse_ok
         if repair and broken:
             self._sparse = None
             self.sync()
@@ -258,6 +299,8 @@ class Collection:
             chunks=chunks,
             missing_dense=len(missing),
             extra_dense=len(extra),
+            missing_tokens=len(lacking),
+            extra_tokens=len(stale),
             sparse_ok=sparse_ok,
             model_ok=model_ok,
             damaged=damaged,

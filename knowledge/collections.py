@@ -24,13 +24,14 @@ from knowledge.records import (
     VerifyReport,
     Where,
 )
-from knowledge.search import search_collections
+from knowledge.search import SearchPlan, search_collections
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from models.embeddings import Embedder
+    from models.reranker import Reranker
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
@@ -42,12 +43,18 @@ class Collections:
         root: Folder with one folder a collection.
         embedder: Returns the embedding model; called when a vector is first needed.
         images: How images are indexed.
+        reranker: An external model that orders what was found; by default the index does it itself.
     """
 
     def __init__(
-        self, root: Path, embedder: Callable[[], Embedder], images: ImageOptions | None = None
+        self,
+        root: Path,
+        embedder: Callable[[], Embedder],
+        images: ImageOptions | None = None,
+        reranker: Reranker | None = None,
     ) -> None:
         self._root = root
+        self._reranker = reranker
         self._embedder = embedder
         self._images = images or ImageOptions()
         self._lock = threading.Lock()
@@ -106,6 +113,7 @@ class Collections:
         mode: SearchMode = "hybrid",
         rerank: bool = True,
         where: Where | None = None,
+        diversity: float = 0.0,
     ) -> list[Hit]:
         """Return the k best pieces of one or several collections, best first.
 
@@ -114,14 +122,18 @@ class Collections:
             query: The question or key words.
             k: How many pieces.
             mode: Both legs, vectors only or words only.
-            rerank: Accepted for the reranker to come; the fused order is final until then.
+            rerank: Whether the fused order is re-ranked: by the external model if there is one, else, with
+                both legs, by late interaction over token vectors.
             where: Equality filter.
+            diversity: Share of unlikeness to what stands above, in 0 to 1; 0 asks for relevance alone.
 
         Raises:
             VidenceError: `not_found` for no or unknown collections; `invalid_input` for an empty query
                 or another embedding model; `unavailable` without the model.
         """
-        return self.search_many(names, [query], k, mode=mode, rerank=rerank, where=where)[0]
+        return self.search_many(
+            names, [query], k, mode=mode, rerank=rerank, where=where, diversity=diversity
+        )[0]
 
     def search_many(
         self,
@@ -133,6 +145,7 @@ class Collections:
         rerank: bool = True,
         where: Where | None = None,
         by_document: bool = False,
+        diversity: float = 0.0,
     ) -> list[list[Hit]]:
         """Search several queries at once, embedding them together; like `search` otherwise.
 
@@ -143,16 +156,19 @@ class Collections:
             raise invalid_input("The query is empty", help="Say what to search for.")
         if k < 1:
             raise invalid_input(f"k must be 1 or more, not {k}", help="Use -k 10.")
+        if not 0 <= diversity <= 1:
+            raise invalid_input(f"diversity must be 0 to 1, not {diversity}", help="Use --diversity 0.3.")
         filter_ = dict(where or {})
         pixels = mode != "sparse" and any(has_images(item, filter_) for item in collections)
-        found = search_collections(
-            collections,
-            queries,
-            max(k, DEPTH) if pixels else k,
+        plan = SearchPlan(
             mode=mode,
+            rerank=rerank,
+            reranker=self._reranker,
+            diversity=diversity,
             where=filter_,
             by_document=by_document,
         )
+        found = search_collections(collections, queries, max(k, DEPTH) if pixels else k, plan)
         return (
             join_images(collections, queries, found, k, filter_, by_document=by_document) if pixels else found
         )

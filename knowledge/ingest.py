@@ -11,7 +11,7 @@ from pathlib import Path
 
 from core.errors import VidenceError, invalid_input
 from knowledge.collection import Collection
-from knowledge.manifest import searched_text
+from knowledge.manifest import chunk_id, searched_text
 from knowledge.readers import failure, find_files, read_file
 from knowledge.records import AddReport, FileFailure, IndexKind, Piece, Progress, SourceDocument
 
@@ -97,8 +97,13 @@ class _Writer:
 
     def flush(self) -> None:
         if self._batch:
-            texts = [_embedded(piece) for _, pieces in self._batch for piece in pieces if piece.embed != ""]
-            vectors = self._collection.embedder().embed(texts)
+            own = [
+                (chunk_id(document.source, piece), _embedded(piece))
+                for document, pieces in self._batch
+                for piece in pieces
+                if piece.embed != ""
+            ]
+            vectors = self._collection.embed([id_ for id_, _ in own], [text for _, text in own])
             self._collection.manifest.write(self._batch, vectors)
             self._batch = []
 

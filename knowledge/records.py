@@ -109,6 +109,8 @@ class VerifyReport:
     chunks: int
     missing_dense: int
     extra_dense: int
+    missing_tokens: int
+    extra_tokens: int
     sparse_ok: bool
     model_ok: bool
     damaged: int
@@ -138,6 +140,8 @@ class Hit:
     query: str = ""
     parts: dict[str, float] = field(default_factory=dict)
     metadata: dict[str, Any] = field(default_factory=dict)
+    note: str = ""
+    """What did not go as the settings ask, such as an external reranker that failed."""
 
     @property
     def snippet(self) -> str:

@@ -1,19 +1,25 @@
-"""Hybrid search: candidates from both legs, exact scores from both for each, one fused order."""
+"""Hybrid search: candidates from both legs, exact scores from both for each, one fused order, re-ranked."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from knowledge.collection import Collection
 from knowledge.fusion import fuse, normalise_dense, normalise_sparse, top
 from knowledge.manifest import Chunk
+from knowledge.mmr import diversify
 from knowledge.records import Hit, SearchMode
+from knowledge.rerank import DEPTH, combine, external_order, late_interaction, word_weights
+from models.embeddings import TokenEmbedder
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from models.late_interaction import QueryTokens
+    from models.reranker import Reranker
 
     Vector = NDArray[np.float32]
 
@@ -28,34 +34,71 @@ class _Scored:
     collection: Collection
     dense: float | None = None
     sparse: float | None = None
-    fused: float = field(default=0.0)
+    tokens: float | None = None
+    """Late interaction, for the candidates that were re-ranked."""
+    fused: float = 0.0
+    score: float = 0.0
+
+
+@dataclass(frozen=True)
+class SearchPlan:
+    """How a search is run; the defaults are those of the command line."""
+
+    mode: SearchMode = "hybrid"
+    rerank: bool = True
+    reranker: Reranker | None = None
+    """An external model that orders the candidates; the embedded step does without one."""
+    diversity: float = 0.0
+    where: Mapping[str, Any] = field(default_factory=dict)
+    by_document: bool = False
 
 
 def search_collections(
-    collections: Sequence[Collection],
-    queries: Sequence[str],
-    k: int,
-    *,
-    mode: SearchMode,
-    where: Mapping[str, Any],
-    by_document: bool,
+    collections: Sequence[Collection], queries: Sequence[str], k: int, plan: SearchPlan
 ) -> list[list[Hit]]:
     """Search collections together; scores are comparable because their bounds are absolute."""
     vectors: Sequence[Vector | None] = [None] * len(queries)
-    if mode != "sparse":
+    tokens: Sequence[QueryTokens | None] = [None] * len(queries)
+    if plan.mode != "sparse":
         for collection in collections:
             collection.check_model()
-        vectors = list(collections[0].embedder().embed(queries))
+        embedder = collections[0].embedder()
+        if plan.mode == "hybrid" and plan.rerank and isinstance(embedder, TokenEmbedder):
+            found, tokens = embedder.embed_queries(queries)
+            vectors = list(found)
+        else:
+            vectors = list(embedder.embed(queries))
     results = []
-    for query, vector in zip(queries, vectors, strict=True):
+    for query, vector, own in zip(queries, vectors, tokens, strict=True):
         scored: dict[str, _Scored] = {}
         for collection in collections:
-            found = _candidates(collection, query, vector, max(_DEPTH, 3 * k), mode, where)
-            scored.update(found)
+            depth = max(_DEPTH, 3 * k)
+            scored.update(_candidates(collection, query, vector, depth, plan.mode, plan.where))
         for item in scored.values():
-            item.fused = _fused(item, mode)
-        results.append(_hits(query, scored, k, by_document=by_document))
+            item.score = item.fused = _fused(item, plan.mode)
+        if own is not None:
+            _add_tokens(query, own, scored)
+        results.append(_hits(query, vector, scored, k, plan))
     return results
+
+
+def _add_tokens(query: str, tokens: QueryTokens, scored: Mapping[str, _Scored]) -> None:
+    """Let late interaction change the scores of the best candidates; the others stay below them."""
+    ranked = top({id_: item.fused for id_, item in scored.items()}, len(scored))
+    best = [id_ for id_, _ in ranked[:DEPTH]]
+    for collection in {id(scored[id_].collection): scored[id_].collection for id_ in best}.values():
+        ids = [id_ for id_ in best if scored[id_].collection is collection]
+        embedder = collection.embedder()
+        if not isinstance(embedder, TokenEmbedder) or collection.tokens.model() != embedder.token_hash:
+            continue
+        weights = word_weights(query, tokens.spans, collection.sparse_leg())
+        codes = collection.tokens.get(ids, embedder.token_dim)
+        for id_, value in late_interaction(tokens, weights, codes).items():
+            scored[id_].tokens = value
+            scored[id_].score = combine(scored[id_].fused, value)
+    floor = min((scored[id_].score for id_ in best), default=0.0)
+    for id_, fused in ranked[DEPTH:]:
+        scored[id_].score = min(fused, floor)
 
 
 def _candidates(
@@ -127,26 +170,66 @@ def _fused(item: _Scored, mode: SearchMode) -> float:
     return fuse(item.dense or 0.0, item.sparse or 0.0)
 
 
-def _hits(query: str, scored: Mapping[str, _Scored], k: int, *, by_document: bool) -> list[Hit]:
-    ranked = top({id_: item.fused for id_, item in scored.items()}, len(scored))
-    # A leg that is ahead of the manifest names chunks that are gone: read on until k are found.
-    wanted = {id_: scored[id_] for id_, _ in (ranked if by_document else ranked[: 2 * k])}
-    chunks = _load(wanted)
-    hits: list[Hit] = []
+def _hits(
+    query: str, vector: Vector | None, scored: Mapping[str, _Scored], k: int, plan: SearchPlan
+) -> list[Hit]:
+    ranked = top({id_: item.score for id_, item in scored.items()}, len(scored))
+    external = plan.rerank and plan.reranker is not None
+    wide = max(DEPTH, 4 * k) if external or plan.diversity > 0 else k
+    # A leg that is ahead of the manifest names chunks that are gone: read on until enough are found.
+    chunks = _load({id_: scored[id_] for id_, _ in (ranked if plan.by_document else ranked[: 2 * wide])})
+    ranked = list(_first(ranked, chunks, scored, wide, by_document=plan.by_document))
+    relevance: dict[str, float] = {}
+    note = ""
+    if external and plan.reranker is not None:
+        texts = {id_: chunks[id_].searched for id_, _ in ranked}
+        ranked, relevance, note = external_order(plan.reranker, query, ranked, texts)
+    if plan.diversity > 0 and ranked:
+        ranked = _diverse(ranked, scored, k, plan.diversity)
+    return [
+        _hit(query, chunks[id_], score, scored[id_], relevance.get(id_), note) for id_, score in ranked[:k]
+    ]
+
+
+def _first(
+    ranked: Sequence[tuple[str, float]],
+    chunks: Mapping[str, Chunk],
+    scored: Mapping[str, _Scored],
+    wide: int,
+    *,
+    by_document: bool,
+) -> Iterator[tuple[str, float]]:
+    """Yield the best candidates that the manifest still has, of each document the best if so asked."""
     documents: set[tuple[str, str]] = set()
+    found = 0
     for id_, score in ranked:
         chunk = chunks.get(id_)
         if chunk is None:
             continue
-        collection = scored[id_].collection.name
-        document = (collection, chunk.source)
+        document = (scored[id_].collection.name, chunk.source)
         if by_document and document in documents:
             continue
         documents.add(document)
-        hits.append(_hit(query, chunk, score, scored[id_], collection))
-        if len(hits) == k:
-            break
-    return hits
+        yield id_, score
+        found += 1
+        if found == wide:
+            return
+
+
+def _diverse(
+    ranked: Sequence[tuple[str, float]], scored: Mapping[str, _Scored], k: int, diversity: float
+) -> list[tuple[str, float]]:
+    """Choose k by maximal marginal relevance; what has no vector is taken to be unlike all else."""
+    import numpy as np
+
+    stored: dict[str, Vector] = {}
+    for collection in {id(item.collection): item.collection for item in scored.values()}.values():
+        stored.update(
+            collection.manifest.vectors([id_ for id_, _ in ranked if scored[id_].collection is collection])
+        )
+    dim = len(next(iter(stored.values()), ()))
+    vectors = np.stack([stored.get(id_, np.zeros(dim, dtype=np.float32)) for id_, _ in ranked])
+    return [ranked[place] for place in diversify([score for _, score in ranked], vectors, k, diversity)]
 
 
 def _load(wanted: Mapping[str, _Scored]) -> dict[str, Chunk]:
@@ -157,8 +240,8 @@ def _load(wanted: Mapping[str, _Scored]) -> dict[str, Chunk]:
     return chunks
 
 
-def _hit(query: str, chunk: Chunk, score: float, item: _Scored, collection: str) -> Hit:
-    parts = {"dense": item.dense, "sparse": item.sparse}
+def _hit(query: str, chunk: Chunk, score: float, item: _Scored, relevance: float | None, note: str) -> Hit:
+    parts = {"dense": item.dense, "sparse": item.sparse, "tokens": item.tokens, "reranker": relevance}
     return Hit(
         id=chunk.reference,
         chunk_id=chunk.id,
@@ -170,7 +253,8 @@ def _hit(query: str, chunk: Chunk, score: float, item: _Scored, collection: str)
         doc_id=chunk.doc_id,
         locator=chunk.locator,
         kind=chunk.kind,
-        collection=collection,
+        collection=item.collection.name,
         parts={name: round(value, 6) for name, value in parts.items() if value is not None},
         metadata=chunk.metadata,
+        note=note,
     )

@@ -67,6 +67,18 @@ class SparseLeg:
         found = np.asarray(self._index.get_scores(known), dtype=np.float32)
         return found, max(bound + sum(self._idf(word) for word in known), 1e-9)
 
+    def weight(self, word: str) -> float:
+        """Return how much an unstemmed word says: its idf, half of the rarest word's when it is not here.
+
+        A stop word says an eighth of the rarest word.
+        """
+        stems = tokens(word)
+        if not stems:
+            return self._longest / 8
+        if self._index is None or stems[0] not in self._index.vocab_dict:
+            return self._longest / 2
+        return self._idf(stems[0])
+
     def _idf(self, word: str) -> float:
         """Return the most that a known word can give."""
         column = self._index.vocab_dict[word]

@@ -1,0 +1,106 @@
+"""The token leg: 8-bit token vectors of every piece, by its id, in one memory-mapped SQLite file.
+
+A piece's id is a hash of what is searched of it, so that an entry is never stale: it belongs to a piece of
+the manifest or to none. An add writes it before the manifest; `sync` takes out what no piece names.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Codes = NDArray[np.int8]
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS tokens (id TEXT PRIMARY KEY, codes BLOB NOT NULL);
+"""
+_MARKS = 500
+_MAPPED_BYTES = 1 << 38
+
+
+class TokenLeg:
+    """Token vectors under one file. Safe to share between threads; several processes may read it.
+
+    Args:
+        path: The file; it is made when something is first written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.RLock()
+        self._connection: sqlite3.Connection | None = None
+
+    def close(self) -> None:
+        """Close the file; it opens again when next used."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    def model(self) -> str:
+        """Return the hash of the token vectors' model, empty while there are none."""
+        with self._open() as connection:
+            row = connection.execute("SELECT value FROM meta WHERE key = 'model'").fetchone()
+        return str(row[0]) if row else ""
+
+    def put(self, codes: Mapping[str, Codes], model: str) -> None:
+        """Store the codes of pieces by id, shape (tokens, dims); another model's are taken out first."""
+        known = self.model()
+        with self._open() as connection, connection:
+            if known != model:
+                connection.execute("DELETE FROM tokens")
+                connection.execute("INSERT OR REPLACE INTO meta VALUES ('model', ?)", (model,))
+            connection.executemany(
+                "INSERT OR REPLACE INTO tokens VALUES (?, ?)",
+                [(id_, code.tobytes()) for id_, code in codes.items()],
+            )
+
+    def get(self, ids: Sequence[str], dims: int) -> dict[str, Codes]:
+        """Return the codes of pieces by id, shape (tokens, dims); what is not there is left out."""
+        import numpy as np
+
+        found: dict[str, Codes] = {}
+        with self._open() as connection:
+            for part in _parts(ids):
+                marks = ",".join("?" * len(part))
+                rows = connection.execute(f"SELECT id, codes FROM tokens WHERE id IN ({marks})", part)
+                found.update(
+                    (id_, np.frombuffer(body, dtype=np.int8).reshape(-1, dims)) for id_, body in rows
+                )
+        return found
+
+    def ids(self) -> set[str]:
+        """Return the ids of all pieces that have an entry."""
+        with self._open() as connection:
+            return {row[0] for row in connection.execute("SELECT id FROM tokens")}
+
+    def delete(self, ids: Sequence[str]) -> None:
+        """Take ids out."""
+        with self._open() as connection, connection:
+            connection.executemany("DELETE FROM tokens WHERE id = ?", [(id_,) for id_ in ids])
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            if self._connection is None:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                self._connection = sqlite3.connect(self._path, check_same_thread=False, timeout=30.0)
+                self._connection.execute("PRAGMA journal_mode=WAL")
+                self._connection.execute("PRAGMA synchronous=NORMAL")
+                self._connection.execute(f"PRAGMA mmap_size={_MAPPED_BYTES}")
+                self._connection.executescript(_SCHEMA)
+            yield self._connection
+
+
+def _parts(ids: Sequence[str]) -> Iterator[list[str]]:
+    for start in range(0, len(ids), _MARKS):
+        yield list(ids[start : start + _MARKS])
