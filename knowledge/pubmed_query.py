@@ -76,6 +76,12 @@ _GENERIC = frozenset(
     "trials typical under usage use used useful using usual versus very vs whether without work "
     "works worse".split()
 )
+# And these say nothing to a search at all.
+_NOISE = frozenset(
+    "about after all also any before between both describe during explain find found give known list "
+    "literature name per published pubmed say says show shown some studies study such there under "
+    "very whether without".split()
+)
 _TOKEN = re.compile(r"[^\W_]+(?:[-'’/.][^\W_]+)*|[^\w\s]")
 _LONGEST_PHRASE = 4
 
@@ -185,7 +191,7 @@ def _clauses(text: str) -> list[_Clause]:
 
     for token in _TOKEN.findall(_QUOTED.sub(" | ", text)):
         word = token.strip(".'’")
-        if not content_words(word):
+        if not content_words(word) or word.lower() in _NOISE:
             close()
         elif word.lower() in _GENERIC:
             close()

@@ -24,7 +24,9 @@ PAPER = b"""<pmc-articleset><article xmlns:xlink="http://www.w3.org/1999/xlink"
 <body><p>First words.</p><sec><label>1</label><title>Methods</title><p>We saw <fig id="f"><label>Fig 1</label>
 <caption><p>A curve.</p></caption></fig>it, at
 <mml:math><mml:mi>x</mml:mi> <mml:mo>=</mml:mo> <mml:mn>2</mml:mn>
-</mml:math>.</p><list><list-item><label>a)</label><p>one</p></list-item><list-item><p>two</p></list-item></list><sec><title>Deeper</title><p>Deep words.</p></sec></sec>
+</mml:math>.</p>
+<list><list-item><label>a)</label><p>one</p></list-item><list-item><p>two</p></list-item></list>
+<sec><title>Deeper</title><p>Deep words.</p></sec></sec>
 <table-wrap><label>Table 1</label><caption><title>Doses</title></caption><table>
 <thead><tr><th colspan="2">Dose</th>
 <th>n</th></tr></thead>
