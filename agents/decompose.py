@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 MAX_PARTS = 4
 _MAX_CHARS = 600
@@ -118,14 +119,19 @@ _MEASURES = {
 
 def decompose(question: str) -> list[Part]:
     """Return the parts of a question in order, or an empty list when it is best left whole."""
+    return list(_decompose(question))
+
+
+@lru_cache(maxsize=64)  # the router and the planner both ask
+def _decompose(question: str) -> tuple[Part, ...]:
     text = re.sub(r"\s+", " ", question).strip().rstrip(".")
     if len(text) > _MAX_CHARS:
-        return []
+        return ()
     for split in (_conjunction, _comparison, _bridge):
         parts = split(text)
         if len(parts) > 1:
-            return parts[:MAX_PARTS]
-    return []
+            return tuple(parts[:MAX_PARTS])
+    return ()
 
 
 def _conjunction(text: str) -> list[Part]:

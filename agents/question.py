@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from core.contracts import AnswerType
 from core.text import content_words
@@ -28,10 +30,11 @@ class ParsedQuestion:
     text: str
     stem: str
     answer_type: AnswerType
-    options: dict[str, str]
+    options: Mapping[str, str]
     keywords: tuple[str, ...]
 
 
+@lru_cache(maxsize=64)  # every node of a run asks about the same question
 def parse_question(text: str) -> ParsedQuestion:
     """Read what a question asks for. Pure; no model."""
     stem, options = split_options(text)

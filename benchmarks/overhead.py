@@ -176,7 +176,7 @@ async def growth(folder: Path) -> dict[str, Any]:
     connection.close()
     return {
         "image_bytes": bytes_each,
-        "passages": sum(state["found"].values()),
+        "passages": len(json.loads(services.store.results[state["run_id"]])["evidence"]),
         "rounds": state["round"],
         "checkpoints": sizes[0],
         "bytes_a_step": round((sizes[1] + sizes[2]) / sizes[0]),

@@ -170,8 +170,7 @@ class SqliteRunStore:
 
     async def put_result(self, run_id: str, thread_id: str, body: str) -> None:
         """Keep a finished result."""
-        statement = "INSERT OR REPLACE INTO runs (run_id, thread_id, body) VALUES (?, ?, ?)"
-        await asyncio.to_thread(self._write, [], ((statement, (run_id, thread_id, body)),))
+        await asyncio.to_thread(self._write_result, run_id, thread_id, body)
 
     def journalled_calls(self, run_id: str) -> list[str]:
         """Return the tools journalled for a run, in order (for reports and tests)."""
@@ -179,11 +178,9 @@ class SqliteRunStore:
             rows = self._open().execute("SELECT tool FROM journal WHERE run_id = ? ORDER BY rowid", (run_id,))
             return [row[0] for row in rows]
 
-    def latest_result(self, thread_id: str) -> str | None:
-        """Return the newest finished result of a thread as JSON, or None."""
-        return self._one(
-            "SELECT body FROM runs WHERE thread_id = ? ORDER BY rowid DESC LIMIT 1", (thread_id,)
-        )
+    def result(self, run_id: str) -> str | None:
+        """Return a finished result as JSON, or None."""
+        return self._one("SELECT body FROM runs WHERE run_id = ?", (run_id,))
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
@@ -227,6 +224,22 @@ class SqliteRunStore:
                 )
                 for statement, values in statements:
                     connection.execute(statement, values)
+
+    def _write_result(self, run_id: str, thread_id: str, body: str) -> None:
+        """Write without waiting for the disk.
+
+        A killed process loses nothing; after a power cut the result is built again from the run's last
+        checkpoint and the journal.
+        """
+        with self._lock:
+            connection = self._open()
+            connection.execute("PRAGMA synchronous=NORMAL")
+            with connection:
+                connection.execute(
+                    "INSERT OR REPLACE INTO runs (run_id, thread_id, body) VALUES (?, ?, ?)",
+                    (run_id, thread_id, body),
+                )
+            connection.execute("PRAGMA synchronous=FULL")
 
 
 def _evidence_rows(run_id: str, items: Iterable[Evidence]) -> list[tuple[str, str, str]]:

@@ -9,6 +9,7 @@ import calendar
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 
 _CURRENCY = r"(?:RM|MYR|USD|EUR|GBP|SGD|CHF|JPY|INR|AUD|CAD|US\$|S\$|A\$|[$€£¥₹])"
 _NUMBER = re.compile(
@@ -155,10 +156,15 @@ def has_negation(text: str) -> bool:
 
 def words(text: str) -> list[str]:
     """Return the lower-case words of a text, accents folded."""
+    return list(_words(text))
+
+
+@lru_cache(maxsize=256)  # a check looks at the same few sentences again and again
+def _words(text: str) -> tuple[str, ...]:
     if not text.isascii():
         folded = unicodedata.normalize("NFKD", text)
         text = "".join(char for char in folded if not unicodedata.combining(char))
-    return [word.lower() for word in _WORD.findall(text)]
+    return tuple(_WORD.findall(text.lower()))
 
 
 def content_words(text: str) -> list[str]:

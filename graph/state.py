@@ -80,11 +80,9 @@ class State(InputState, total=False):
     round: int
     plan: Annotated[dict[str, dict[str, Any]], merge_mapping]
     refs: Annotated[dict[str, EvidenceRef], merge_mapping]
-    found: Annotated[dict[str, int], merge_mapping]
     errors: Annotated[dict[str, dict[str, Any]], merge_mapping]
     answers: Annotated[dict[str, str], merge_mapping]
     replies: Annotated[list[list[str]], append_items]
-    calls: Annotated[dict[str, str], merge_mapping]
     usage: Annotated[dict[str, float], add_usage]
     steps: Annotated[list[dict[str, Any]], append_items]
     decision: dict[str, Any]

@@ -132,7 +132,7 @@ async def _drive(
             elif waiting is not None:
                 return _input_required(snapshot, waiting, thread_id)
             elif not snapshot.next:
-                return await asyncio.to_thread(_finished, services, snapshot, thread_id)
+                return await _finished(services, snapshot)
         else:
             payload = await asyncio.to_thread(requests.get, thread_id)
         async for update in graph.astream(payload, config, stream_mode="updates", durability="sync"):
@@ -143,7 +143,7 @@ async def _drive(
         waiting = _waiting(snapshot)
         if waiting is not None:
             return _input_required(snapshot, waiting, thread_id)
-        return await asyncio.to_thread(_finished, services, snapshot, thread_id)
+        return await _finished(services, snapshot)
 
 
 def _input(request: AskRequest, thread_id: str) -> dict[str, Any]:
@@ -183,15 +183,18 @@ def _input_required(snapshot: Any, waiting: InputRequired, thread_id: str) -> Ru
     )
 
 
-def _finished(services: Services, snapshot: Any, thread_id: str) -> RunResult:
+async def _finished(services: Services, snapshot: Any) -> RunResult:
+    from graph.nodes.respond import build_result
+
     outcome = snapshot.values.get("outcome") or {}
     if outcome.get("status") == "failed":
         raise VidenceError(**outcome["error"])
     store = services.store
     assert isinstance(store, SqliteRunStore)
-    body = store.latest_result(thread_id)
+    body = await asyncio.to_thread(store.result, snapshot.values["run_id"])
     if body is None:
-        raise not_found(f"Thread `{thread_id}` has no finished run", "Ask again.")
+        # The machine went down before the record reached the disk; the last checkpoint holds all of it.
+        return await build_result(snapshot.values, services)
     return RunResult.model_validate_json(body)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -9,6 +10,8 @@ from functools import cache
 from agents.answer.base import AnswerTask, Extractor
 from core.contracts import Candidate
 
+SHORT_EVIDENCE = 2000
+"""Characters that every route reads in a few milliseconds; more is read in a thread."""
 CANDIDATES_PER_ROUTE = 3
 CANDIDATES_PER_NEED = 6
 """What the state carries to the check; more would only grow the checkpoints."""
@@ -58,3 +61,10 @@ def propose(extractors: Sequence[Extractor], task: AnswerTask) -> Proposals:
         ]
     best = sorted(found, key=lambda candidate: -candidate.score)[:CANDIDATES_PER_NEED]
     return Proposals(tuple(best), tuple(failed))
+
+
+async def propose_aside(extractors: Sequence[Extractor], task: AnswerTask) -> Proposals:
+    """Ask every route without holding up the event loop; a thread costs more than reading little text."""
+    if sum(len(item.content) for item in task.evidence) <= SHORT_EVIDENCE:
+        return propose(extractors, task)
+    return await asyncio.to_thread(propose, extractors, task)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -67,7 +67,7 @@ class Choice:
     claims: tuple[DraftClaim, ...]
 
 
-def choose(chart: Chart, stem: str, options: dict[str, str]) -> Choice | None:
+def choose(chart: Chart, stem: str, options: Mapping[str, str]) -> Choice | None:
     """Return the option that the table supports best, or None when it supports none."""
     verdicts = {letter: judge(chart, stem, text) for letter, text in options.items()}
     verdicts |= _periods(chart, stem, options)
@@ -89,7 +89,7 @@ def choose(chart: Chart, stem: str, options: dict[str, str]) -> Choice | None:
     return Choice(letter, sure * (0.5 + 0.5 * (min(cells) if cells else 0.8)), claims)
 
 
-def _periods(chart: Chart, stem: str, options: dict[str, str]) -> dict[str, Verdict]:
+def _periods(chart: Chart, stem: str, options: Mapping[str, str]) -> dict[str, Verdict]:
     """Compare periods offered as options, for `which period has the larger increase (or decrease)`."""
     asks = re.search(
         r"\b(?:larger|largest|greater|greatest|bigger|biggest|smaller|smallest|steeper|steepest)\b",

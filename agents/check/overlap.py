@@ -28,6 +28,9 @@ _TEMPLATE = frozenset(
 )
 
 
+_NOT_KEYS = _TEMPLATE | NUMBER_WORDS
+
+
 @lru_cache(maxsize=8192)
 def stem(word: str) -> str:
     """Cut English endings lightly: `charts`, `rising` and `raised` meet their base forms."""
@@ -55,7 +58,7 @@ def key_words(text: str) -> list[str]:
     return [
         stem(word)
         for word in content_words(text)
-        if word not in _TEMPLATE | NUMBER_WORDS and len(word) > 1 and not any(char.isdigit() for char in word)
+        if word not in _NOT_KEYS and len(word) > 1 and not any(char.isdigit() for char in word)
     ]
 
 

@@ -57,6 +57,7 @@ _PAIRS = (
 _POLES: tuple[tuple[frozenset[str], frozenset[str]], ...] = tuple(
     (frozenset(map(stem, one.split())), frozenset(map(stem, other.split()))) for one, other in _PAIRS
 )
+_POLAR = frozenset().union(*(one | other for one, other in _POLES))
 _MILD = frozenset(
     map(
         stem,
@@ -96,7 +97,8 @@ def polarity_faults(claim: str, context: str) -> list[str]:
         if bool(said) != bool(stands) or (said > stands and (said - stands) % 2):
             faults.append("the source negates differently")
     faults += _antonym_faults(claim, context)
-    if _HEDGE.search(_nearest(claim, context)) and not _HEDGE.search(claim):
+    hedged = "?" in context or _HEDGE.search(context) is not None
+    if hedged and not _HEDGE.search(claim) and _HEDGE.search(_nearest(claim, context)):
         faults.append("the source is not as certain")
     return faults
 
@@ -126,7 +128,7 @@ def _antonym_faults(claim: str, context: str) -> list[str]:
     said, stands = [stem(word) for word in words(claim)], [stem(word) for word in words(context)]
     faults = []
     spoken = set(said)
-    for one, other in _POLES:
+    for one, other in () if spoken.isdisjoint(_POLAR) else _POLES:
         if spoken.isdisjoint(one) and spoken.isdisjoint(other):
             continue
         path, source = _signs(said, one, other), _signs(stands, one, other)
@@ -138,10 +140,12 @@ def _antonym_faults(claim: str, context: str) -> list[str]:
     known = set(stands) | {word.replace("-", "") for word in stands}
     said = [word.replace("-", "") if word.startswith("non-") else word for word in said]
     for word in dict.fromkeys(said):
-        if len(word) > 3 and word not in known and any(prefix + word in known for prefix in _PREFIXES):
+        if word in known:
+            continue
+        if len(word) > 3 and any(prefix + word in known for prefix in _PREFIXES):
             faults.append(f"the source says the opposite of `{word}`")
         bare = next((word[len(p) :] for p in _PREFIXES if word.startswith(p) and word[len(p) :] in known), "")
-        if len(bare) > 3 and word not in known:
+        if len(bare) > 3:
             faults.append(f"the source says `{bare}`, not `{word}`")
     return faults
 

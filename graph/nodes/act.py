@@ -29,7 +29,6 @@ async def act(state: ActInput, services: Services) -> dict[str, Any]:
     update: dict[str, Any] = {
         "plan": {item.id: _closed(item, result).model_dump()},
         "refs": _refs(item.id, result.evidence),
-        "found": {item.id: len(result.evidence)},
         "usage": {
             "tool_calls": 1,
             "vlm_calls": int("vlm" in vlm),

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
-from agents.answer import propose
+from agents.answer import propose_aside
 from agents.answer.base import AnswerTask
 from agents.question import parse_question
 from core.contracts import SubQuestion
@@ -28,7 +27,7 @@ async def assess(state: State, services: Services) -> dict[str, Any]:
     )
     waiting = any(item.status == "pending" for item in items)
     failed = any(item.status == "failed" for item in items)
-    nothing = not any(state.get("found", {}).values())
+    nothing = not state.get("refs")
     update: dict[str, Any] = {
         "answers": answers,
         "decision": {"next": "plan" if waiting or failed or nothing else "draft"},
@@ -50,7 +49,7 @@ async def _intermediate_answers(state: State, services: Services, items: list[Su
             continue
         evidence = await evidence_of(services.store, state["run_id"], [item])
         task = AnswerTask(parse_question(item.question), evidence, item.id, image_sizes(state))
-        proposals = await asyncio.to_thread(propose, services.extractors, task)
+        proposals = await propose_aside(services.extractors, task)
         if proposals.candidates:
             answers[item.id] = proposals.candidates[0].short_answer
     return answers

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
-from agents.answer import Proposals, propose
+from agents.answer import Proposals, propose_aside
 from agents.answer.base import AnswerTask
 from agents.answer.direct import direct_answer
 from agents.compose import compose
@@ -61,7 +60,7 @@ async def _propose(question: ParsedQuestion, need: Need, state: State, services:
         services.store, state["run_id"], [*need.support, *need.routes]
     )
     task = AnswerTask(question, reselect(question, evidence), need.routes[0].id, image_sizes(state))
-    return await asyncio.to_thread(propose, services.extractors, task)
+    return await propose_aside(services.extractors, task)
 
 
 async def _assemble(

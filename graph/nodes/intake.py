@@ -17,10 +17,8 @@ from graph.state import NEW, ImageInput, State
 _MERGED_ANEW: dict[str, Any] = {
     "plan": {NEW: 1},
     "refs": {NEW: 1},
-    "found": {NEW: 1},
     "errors": {NEW: 1},
     "answers": {NEW: 1},
-    "calls": {NEW: 1},
     "replies": [NEW],
 }
 _EMPTY: dict[str, Any] = {
@@ -43,8 +41,6 @@ async def intake(state: State, services: Services) -> dict[str, Any]:
     if not state.get("plan"):
         services.store.begin(run_id)
     fresh: dict[str, Any] = {
-        "run_id": run_id,
-        "round": 0,
         **{name: value for name, value in {**_MERGED_ANEW, **_EMPTY}.items() if left.get(name)},
     }
     try:
@@ -57,14 +53,20 @@ async def intake(state: State, services: Services) -> dict[str, Any]:
         names = list(state.get("collections") or []) or list(PROFILES[profile].default_collections)
         kinds = await asyncio.to_thread(_kinds, names, services) if names else {}
     except VidenceError as error:
-        return {**fresh, "images": [], "error": ToolError.of(error).model_dump()}
-    return {
-        **fresh,
+        return {**fresh, "run_id": run_id, "images": [], "error": ToolError.of(error).model_dump()}
+    known = {
+        "run_id": run_id,
+        "round": 0,
         "question": question,
         "images": images,
         "profile": profile,
         "collections": names,
         "collection_kinds": kinds,
+    }
+    # What the caller gave in this very form is in the state already.
+    return {
+        **fresh,
+        **{name: value for name, value in known.items() if left.get(name, type(value)()) != value},
     }
 
 

@@ -25,7 +25,7 @@ async def plan(state: State, services: Services) -> dict[str, Any]:
         return {"decision": {"next": "draft"}, "stopped": stopped}
     decision = await services.planner.plan(plan_view(state, settings))
     merged = {item.id: item for item in [*subquestions(state), *decision.subquestions]}
-    ready, calls, skipped = _ready(merged, state)
+    ready, skipped = _ready(merged, state)
     changed = {item.id: item for item in [*decision.subquestions, *ready, *skipped]}
     next_ = decision.next
     if next_ == "act" and not ready:
@@ -33,7 +33,6 @@ async def plan(state: State, services: Services) -> dict[str, Any]:
         next_ = "draft"
     return {
         "plan": {id_: item.model_dump() for id_, item in changed.items()},
-        "calls": calls,
         "round": rounds + 1 if next_ in ("act", "ask") else rounds,
         "decision": _as_state(decision, next_, [item.id for item in ready]),
         "steps": _fallback_step(decision),
@@ -41,13 +40,11 @@ async def plan(state: State, services: Services) -> dict[str, Any]:
     }
 
 
-def _ready(
-    merged: dict[str, SubQuestion], state: State
-) -> tuple[list[SubQuestion], dict[str, str], list[SubQuestion]]:
+def _ready(merged: dict[str, SubQuestion], state: State) -> tuple[list[SubQuestion], list[SubQuestion]]:
     """Split pending sub-questions into those to run now and those that repeat an earlier call."""
     answers = state.get("answers", {})
-    calls = dict(state.get("calls", {}))
     finished = {"done", "failed", "skipped"}
+    made = {_call(item) for item in merged.values() if item.status in ("running", "done", "failed")}
     ready: list[SubQuestion] = []
     skipped: list[SubQuestion] = []
     for item in merged.values():
@@ -55,13 +52,17 @@ def _ready(
         if item.status != "pending" or waits or not item.tool:
             continue
         filled = _fill(item, answers)
-        key = journal_key("", filled.tool, filled.args)
-        if calls.get(key, filled.id) != filled.id:
+        if (call := _call(filled)) in made:
             skipped.append(filled.model_copy(update={"status": "skipped"}))
             continue
-        calls[key] = filled.id
+        made.add(call)
         ready.append(filled.model_copy(update={"status": "running"}))
-    return ready, calls, skipped
+    return ready, skipped
+
+
+def _call(item: SubQuestion) -> str:
+    """Return what makes two calls the same: the tool and its arguments."""
+    return journal_key("", item.tool, item.args)
 
 
 def _fill(item: SubQuestion, answers: dict[str, str]) -> SubQuestion:

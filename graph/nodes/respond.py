@@ -129,6 +129,6 @@ def _abstain_reason(state: State, *, uncertain: bool) -> str:
         return f"The budget of {state['stopped']} was used up before evidence was found{failed}"
     if uncertain:
         return f"The evidence found bears on the question too weakly to answer it{failed}"
-    if not any(state.get("found", {}).values()):
+    if not state.get("refs"):
         return f"No evidence was found{failed}"
     return f"Nothing in the evidence found answers the question{failed}"

@@ -58,3 +58,16 @@ def test_a_run_killed_in_any_node_resumes_to_the_same_answer(
     if node != "act":
         # Only a call that was cut off before it was journalled may run again.
         assert set(calls.values()) == {1}
+
+
+def test_a_finished_result_that_never_reached_the_disk_is_built_again(
+    tmp_path: Path, undisturbed: dict[str, Any]
+) -> None:
+    (tmp_path / "home").mkdir()
+    answer(live(tmp_path, "-"))
+    connection = sqlite3.connect(tmp_path / "home" / "runs.db")
+    with connection:
+        assert connection.execute("DELETE FROM runs").rowcount == 1
+    connection.close()
+    assert answer(live(tmp_path, "-")) == undisturbed
+    assert set(Counter((tmp_path / "calls").read_text().split("\n")[:-1]).values()) == {1}
