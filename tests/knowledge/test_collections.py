@@ -211,7 +211,8 @@ def test_verify_finds_lost_legs_and_repairs_them(tmp_path: Path, docs: Path) -> 
     reopened = Collections(tmp_path / "c", HashEmbedder)
     found = reopened.verify("home")
     assert not found.ok
-    assert found.missing_dense == found.chunks > 0
+    # One method has no docstring, and so no vector of its own.
+    assert found.missing_dense == found.chunks - 1 > 0
     assert not found.sparse_ok
     assert reopened.verify("home", repair=True).ok
     assert reopened.verify("home").ok
