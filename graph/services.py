@@ -14,6 +14,7 @@ from core.images import ImageStore
 from core.run_store import RunStore, SqliteRunStore
 from core.settings import Settings
 from models.hub import ModelHub
+from models.reranker import open_reranker
 from tools.base import ToolContext
 from tools.registry import ToolRegistry, default_registry
 
@@ -72,7 +73,12 @@ def open_services(
         settings=settings,
         images=images,
         models=models,
-        collections=Collections(settings.root / "collections", models.embedder, ImageOptions.of(settings)),
+        collections=Collections(
+            settings.root / "collections",
+            models.embedder,
+            ImageOptions.of(settings),
+            open_reranker(settings),
+        ),
         store=store or SqliteRunStore(settings.root / "runs.db"),
         registry=registry or default_registry(),
         planner=planner or _planner(settings, models),

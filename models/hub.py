@@ -137,7 +137,7 @@ _EMBEDDED_NAMES = {
     "vlm": "pixel-stand-in",
     "judge": "heuristic-ranker",
     "embeddings": "all-MiniLM-L6-v2",
-    "reranker": "none",
+    "reranker": "late-interaction",
 }
 
 

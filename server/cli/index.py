@@ -39,6 +39,7 @@ def open_collections(settings: Settings) -> Iterator[Collections]:
     from knowledge.collections import Collections
     from knowledge.image_options import ImageOptions
     from models.embeddings import Embedder, open_embedder
+    from models.reranker import open_reranker
 
     loaded: list[Embedder] = []
 
@@ -47,7 +48,9 @@ def open_collections(settings: Settings) -> Iterator[Collections]:
             loaded.append(open_embedder(settings))
         return loaded[0]
 
-    collections = Collections(settings.root / "collections", embedder, ImageOptions.of(settings))
+    collections = Collections(
+        settings.root / "collections", embedder, ImageOptions.of(settings), open_reranker(settings)
+    )
     try:
         yield collections
     finally:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from knowledge.collections import Collections
-    from knowledge.records import Hit
+    from knowledge.records import Hit, Scalar
 
 _BATCH = 64
 
@@ -50,24 +50,39 @@ def search(
     mode: Annotated[Mode, typer.Option(help="Vectors and words, or one of them.")] = Mode.hybrid,
     rerank: Annotated[
         bool,
-        typer.Option("--rerank/--no-rerank", help="No reranker is built in yet: the fused order is final."),
+        typer.Option(
+            "--rerank/--no-rerank",
+            help="Let late interaction, or the reranker of the settings, order what was found.",
+        ),
     ] = True,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(help="KEY=VALUE: only pieces with this kind, doc_id, source or metadata; repeatable."),
+    ] = None,
+    diversity: Annotated[
+        float,
+        typer.Option(min=0.0, max=1.0, help="How unlike each other hits should be (MMR); 0: not at all."),
+    ] = 0.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Search collections by meaning and by words."""
     with handle_errors(as_json or queries is not None):
         _check(query, image, queries)
+        options: dict[str, Any] = {
+            "mode": mode.value,
+            "rerank": rerank,
+            "where": _filter(where or []),
+            "diversity": diversity,
+        }
         with open_collections(load_settings()) as collections:
             if queries is not None:
-                for body in _answer_file(
-                    collections, collection or [], Path(queries), k=k, mode=mode, rerank=rerank
-                ):
+                for body in _answer_file(collections, collection or [], Path(queries), k, options):
                     emit_json(body)
                 return
             if image is not None:
-                hits = collections.search_image(collection or [], _pixels(image), k)
+                hits = collections.search_image(collection or [], _pixels(image), k, where=options["where"])
             else:
-                hits = collections.search(collection or [], query, k, mode=mode.value, rerank=rerank)
+                hits = collections.search(collection or [], query, k, **options)
         if as_json:
             asked = {"query": query} if image is None else {"query": query, "image": image}
             emit_json({**asked, "hits": [_hit(hit) for hit in hits]})
@@ -96,16 +111,33 @@ def _pixels(path: str | Path) -> NDArray[np.uint8]:
     return store.decode(file.read_bytes(), str(path))
 
 
+def _filter(tests: list[str]) -> dict[str, Scalar]:
+    """Return KEY=VALUE tests as a filter; a value is a number or a truth where it reads as one in JSON."""
+    found: dict[str, Scalar] = {}
+    for test in tests:
+        key, equals, value = test.partition("=")
+        if not key or not equals:
+            raise invalid_input(
+                f"Not a filter: `{test}`",
+                help='Use --where KEY=VALUE; quotes keep a number text: year="2020".',
+            )
+        try:
+            read = json.loads(value)
+        except ValueError:
+            read = value
+        found[key] = read if isinstance(read, str | int | float | bool) else value
+    return found
+
+
 def _answer_file(
-    collections: Collections, names: list[str], path: Path, *, k: int, mode: Mode, rerank: bool
+    collections: Collections, names: list[str], path: Path, k: int, options: dict[str, Any]
 ) -> Iterator[dict[str, Any]]:
     """Yield `{id, hits: [{id, score}]}` a query; hits are documents, by their best piece."""
     records = list(_read_queries(path))
     for start in range(0, len(records), _BATCH):
         part = records[start : start + _BATCH]
         texts = [query for _, query in part if isinstance(query, str)]
-        options: dict[str, Any] = {"mode": mode.value, "rerank": rerank, "by_document": True}
-        found = iter(collections.search_many(names, texts, k, **options) if texts else [])
+        found = iter(collections.search_many(names, texts, k, by_document=True, **options) if texts else [])
         for id_, query in part:
             hits = (
                 next(found) if isinstance(query, str) else collections.search_image(names, _pixels(query), k)
@@ -141,6 +173,7 @@ def _hit(hit: Hit) -> dict[str, Any]:
         "title": hit.title,
         "snippet": hit.snippet,
         "locator": drop_none(hit.locator.model_dump(mode="json")),
+        **({"note": hit.note} if hit.note else {}),
     }
 
 
