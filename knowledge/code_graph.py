@@ -193,7 +193,10 @@ class _Calls(ast.NodeVisitor):
         if len(dotted) == 1 and name in _BUILTIN and name not in self._own:
             return
         line = func.end_lineno or func.lineno
-        self._graph.calls.append(Call(name, self._target(dotted), self._caller(), line))
+        target = self._target(dotted)
+        # A name imported under another one is called by its own.
+        called = target.rpartition(".")[2] if target else name
+        self._graph.calls.append(Call(called, target, self._caller(), line))
 
     def _target(self, dotted: list[str]) -> str:
         """Return the dotted path of what is called, or an empty text when it cannot be known here."""
