@@ -1,0 +1,48 @@
+"""BioASQ's development questions over their snippets as a corpus, each leg and step in the same run.
+
+A question should find the snippets that experts marked for it, among those of all questions.
+
+    python -m benchmarks.bioasq [--data ../shared/data] [--home DIR] [--limit N] [-o FILE]
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from benchmarks.ranking import Judged
+from benchmarks.retrieval import arguments, first, run
+
+_NAME = "bioasq-dev"
+
+
+def read_bioasq(folder: Path) -> tuple[list[dict[str, Any]], Judged]:
+    """Return the snippets as records of an index, and the questions with their snippets."""
+    corpus: dict[str, dict[str, Any]] = {}
+    queries: dict[str, str] = {}
+    relevant: dict[str, set[str]] = {}
+    for row in map(json.loads, (folder / "dev.jsonl").read_text().splitlines()):
+        queries[row["id"]] = row["question"]
+        for snippet in row["snippets"]:
+            text = " ".join(snippet["text"].split())
+            if not text:
+                continue
+            id_ = hashlib.sha256(text.encode()).hexdigest()[:12]
+            corpus.setdefault(id_, {"id": id_, "text": text, "metadata": {"pmid": snippet["pmid"]}})
+            relevant.setdefault(row["id"], set()).add(id_)
+    return list(corpus.values()), Judged(queries, relevant)
+
+
+def main() -> None:
+    """Run the benchmark and print its figures."""
+    args = arguments(__doc__, "vidence-bench-retrieval").parse_args()
+    corpus, judged = read_bioasq(args.data / "bioasq")
+    figures = run(args, _NAME, corpus, first(judged, args.limit))
+    best, vectors, words = (figures[step]["ndcg@10"] for step in ("re-ranked", "vectors", "words"))
+    print(f"above the vectors: {best / vectors - 1:+.1%}; above the words: {best / words - 1:+.1%}")
+
+
+if __name__ == "__main__":
+    main()
