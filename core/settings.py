@@ -51,6 +51,9 @@ class Settings(BaseModel):
         "auto", description="When indexing reads the text of images; `auto`: charts and pages."
     )
 
+    reselector: Literal["aligned", "words", "vlm"] = Field(
+        "aligned", description="What re-selects passages for a question with images; `vlm` asks that role."
+    )
     router: Literal["embedding", "rules"] = "embedding"
 
     max_steps: int = Field(24, ge=1, description="Graph steps a question.")
