@@ -9,11 +9,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from core.contracts import OcrLine
 from core.errors import invalid_input, not_found
 from knowledge import ingest
 from knowledge.collection import Collection
+from knowledge.image_bridge import ConseBridge
 from knowledge.image_options import ImageOptions
 from knowledge.image_search import DEPTH, has_images, join_images, search_by_image
+from knowledge.image_text import ImageText
 from knowledge.records import (
     AddReport,
     CollectionInfo,
@@ -25,6 +28,7 @@ from knowledge.records import (
     Where,
 )
 from knowledge.search import SearchPlan, search_collections
+from models.backbone import Backbone
 
 if TYPE_CHECKING:
     import numpy as np
@@ -188,6 +192,19 @@ class Collections:
                 `unavailable` without the image backbone.
         """
         return search_by_image(self._named(names), pixels, k, dict(where or {}))
+
+    def image_lines(self, sha256: str) -> list[OcrLine]:
+        """Return the lines of text that were read from an image when it was indexed; none if it was not."""
+        return ImageText(self._root.parent / "cache", self._images.read_text).known(sha256) or []
+
+    def image_meaning(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return what an image shows as a unit vector in the text embedder's space (the ConSE bridge).
+
+        Raises:
+            VidenceError: `unavailable` without the image backbone.
+        """
+        cache = self._root.parent / "cache" / "models"
+        return ConseBridge(self._embedder(), cache).image(Backbone(cache).features(pixels))
 
     def _named(self, names: str | Sequence[str]) -> list[Collection]:
         wanted = [names] if isinstance(names, str) else list(dict.fromkeys(names))

@@ -89,7 +89,7 @@ async def test_found_images_are_stored_by_hash_so_that_they_can_be_looked_at(con
         ("search_text", {"query": "  ", "collections": ["all"]}, "invalid_input", ""),
         ("search_code", {"query": "pump", "collections": []}, "not_found", "vidence index add"),
         ("search_images", {"query": "pump", "collections": ["words"]}, "not_found", "--kind image"),
-        ("search_images", {"image": "ab12", "collections": ["all"]}, "unavailable", "words"),
+        ("search_images", {"image": "ab12", "collections": ["all"]}, "not_found", "Add it again"),
         ("search_images", {"collections": ["all"]}, "invalid_input", ""),
         ("search_pubmed", {"query": "aspirin"}, "unavailable", "VIDENCE_PUBMED_BASE_URL"),
     ],
