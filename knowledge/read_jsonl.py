@@ -1,4 +1,8 @@
-"""JSON lines `{id, title?, text?, image?, metadata?}` as documents, one a line."""
+"""JSON lines `{id, title?, text?, image?, metadata?, licence?, url?, captions?}` as documents, one a line.
+
+A line with an `image` and `captions` needs no id (COCO's and Flickr's lists come so), and lines in the shape
+of GitHub's API are read as issues and pull requests.
+"""
 
 from __future__ import annotations
 
@@ -13,50 +17,83 @@ from typing import Any
 from core.contracts import Locator
 from core.errors import VidenceError, invalid_input
 from knowledge.chunks import split_text
+from knowledge.read_github import github_documents, is_github
 from knowledge.read_image import image_pieces
 from knowledge.records import FileFailure, Piece, SourceDocument
 
-_FIELDS = {"id", "title", "text", "image", "metadata"}
+_FIELDS = {"id", "title", "text", "image", "metadata", "licence", "license", "url", "caption", "captions"}
+_LICENCE = ("licence", "license")
+_SHAPE = "Lines are `{id, title?, text?, image?, metadata?}`."
 
 
 def read_records(path: Path) -> Iterator[SourceDocument | FileFailure]:
     """Yield a document for each good line and a failure for each bad one."""
-    with path.open(encoding="utf-8-sig", errors="replace") as lines:
+    github: list[dict[str, Any]] = []
+    with path.open(encoding=_encoding(path), errors="replace") as lines:
         empty = True
         for number, line in enumerate(lines, start=1):
             if not line.strip():
                 continue
             empty = False
             try:
-                yield _record(path, number, line)
+                record = _parsed(line)
+                if is_github(record):
+                    github.append(record)
+                else:
+                    yield record_document(path, number, record)
             except VidenceError as error:
                 yield FileFailure(f"{path}:{number}", error.kind, error.message, error.help)
         if empty:
             raise invalid_input("The file holds no records", help="Leave it out.")
+    yield from github_documents(path, github)
 
 
-def _record(path: Path, number: int, line: str) -> SourceDocument:
+def _encoding(path: Path) -> str:
+    """JSON is UTF-8 (RFC 8259); what some tools write in UTF-16 says so in its first bytes."""
+    with path.open("rb") as file:
+        return "utf-16" if file.read(2) in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+
+
+def _parsed(line: str) -> dict[str, Any]:
     try:
         record = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise invalid_input(f"Not JSON: {error}", help="Each line is one JSON object.") from error
-    if not isinstance(record, dict) or record.get("id") in (None, ""):
-        raise invalid_input(
-            "A record needs an `id`", help="Lines are `{id, title?, text?, image?, metadata?}`."
-        )
+    if not isinstance(record, dict):
+        raise invalid_input("A line is no JSON object", help=_SHAPE)
+    return record
+
+
+def record_document(path: Path, number: int, record: dict[str, Any]) -> SourceDocument:
+    """Return a record as a document; `number` is its line.
+
+    Raises:
+        VidenceError: `invalid_input`, saying which field is wrong.
+    """
+    captions = _captions(record)
+    metadata = record.get("metadata") or {}
+    if not isinstance(metadata, dict):
+        raise invalid_input("`metadata` must be an object", help="Use `{name: value}`.")
+    if record.get("id") in (None, "") and record.get("image") and captions:
+        # A caption list names images, not records; what else it says of them is kept with them.
+        metadata |= {key: value for key, value in record.items() if _is_plain(key, value)}
+        record = {"id": record["image"], **{key: record[key] for key in record.keys() & _FIELDS}}
+    if not isinstance(record.get("id"), str | int) or record["id"] == "":
+        raise invalid_input("A record needs an `id`, a string or a number", help=_SHAPE)
     unknown = sorted(set(record) - _FIELDS)
     if unknown:
         raise invalid_input(
             f"Unknown fields: {', '.join(unknown)}", help="Put anything else under `metadata`."
         )
-    title, text, image = (_string(record, name) for name in ("title", "text", "image"))
-    metadata = record.get("metadata") or {}
-    if not isinstance(metadata, dict):
-        raise invalid_input("`metadata` must be an object", help="Use `{name: value}`.")
+    title, text, image, url = (_string(record, name) for name in ("title", "text", "image", "url"))
+    licence = next(
+        (_string(item, key) for item in (record, metadata) for key in _LICENCE if item.get(key)), ""
+    )
+    text = "\n".join(part for part in (text, captions) if part)
     if not (title or text or image):
         raise invalid_input("A record needs a `title`, a `text` or an `image`", help="Leave it out.")
     doc_id = str(record["id"])
-    digest = hashlib.sha256(line.strip().encode())
+    digest = hashlib.sha256(json.dumps(record, sort_keys=True).encode())
     picture = _image_path(path, image)
     data = picture.read_bytes() if picture else b""
     digest.update(data)
@@ -66,8 +103,8 @@ def _record(path: Path, number: int, line: str) -> SourceDocument:
         title=title,
         sha256=digest.hexdigest(),
         pieces=partial(_pieces, path, number, title, text, picture, data),
-        licence=str(metadata.get("licence") or metadata.get("license") or ""),
-        metadata=metadata,
+        licence=licence,
+        metadata={**metadata, **({"url": url} if url else {})},
     )
 
 
@@ -81,6 +118,18 @@ def _pieces(path: Path, number: int, title: str, text: str, picture: Path | None
         replace(piece, locator=Locator(path=str(path), lines=(number, number)))
         for piece in split_text(text, title=title, lines=False)
     ]
+
+
+def _captions(record: dict[str, Any]) -> str:
+    found = record.get("captions") or record.get("caption") or []
+    listed = [found] if isinstance(found, str) else found
+    if not isinstance(listed, list) or not all(isinstance(item, str) for item in listed):
+        raise invalid_input("`captions` must be a list of strings", help='Use `["...", "..."]`.')
+    return "\n".join(dict.fromkeys(item.strip() for item in listed if item.strip()))
+
+
+def _is_plain(key: str, value: Any) -> bool:
+    return key not in _FIELDS and isinstance(value, str | int | float | bool)
 
 
 def _string(record: dict[str, Any], name: str) -> str:

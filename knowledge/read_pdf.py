@@ -9,10 +9,11 @@ from typing import Any
 
 from core.errors import VidenceError, invalid_input, unavailable
 from knowledge.chunks import split_text
+from knowledge.read_context import ReadContext
 from knowledge.records import Piece
 
 
-def pdf_pieces(path: Path, data: bytes) -> list[Piece]:
+def pdf_pieces(path: Path, data: bytes, context: ReadContext | None = None) -> list[Piece]:
     """Return the text of each page in pieces; no piece crosses a page.
 
     Raises:

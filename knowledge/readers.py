@@ -1,34 +1,44 @@
-"""From paths to documents: walk folders, choose a reader by type, turn bad files into typed failures."""
+"""From paths and URLs to documents: walk folders, choose a reader by type, turn bad files into failures."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from core.errors import VidenceError, invalid_input, not_found
+from core.media import PDF, sniff
+from knowledge.read_context import ReadContext
+from knowledge.read_decode import decode
+from knowledge.read_types import (
+    BY_KIND,
+    CODE,
+    DICOMS,
+    IMAGES,
+    JSON_FILES,
+    JSON_LINES,
+    MARKDOWN,
+    PDFS,
+    READABLE,
+    TABLES,
+    TEXT,
+    check_content,
+    wanted,
+)
 from knowledge.records import FileFailure, IndexKind, Piece, SourceDocument
+
+__all__ = [
+    "BY_KIND", "CODE", "IMAGES", "JSON_LINES", "MARKDOWN", "TEXT", "FoundFile", "decode", "failure",
+    "find_files", "read_file",
+]  # fmt: skip
 
 MAX_FILE_BYTES = 50_000_000
 """Files over this are refused, JSON lines apart, which are read line by line."""
-
-MARKDOWN = frozenset({".md", ".markdown", ".mdx"})
-TEXT = MARKDOWN | {".txt", ".text", ".rst", ".html", ".htm", ".pdf"}
-IMAGES = frozenset({".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp"})
-CODE = frozenset(
-    {".py", ".pyi", ".js", ".jsx", ".ts", ".tsx", ".java", ".c", ".h", ".cc", ".cpp", ".hpp", ".go", ".rs"}
-    | {".rb", ".sh", ".sql"}
-)
-JSON_LINES = frozenset({".jsonl", ".ndjson"})
-_BY_KIND: dict[IndexKind, frozenset[str]] = {
-    "auto": TEXT | IMAGES | CODE | JSON_LINES,
-    "text": TEXT | JSON_LINES,
-    "image": IMAGES | JSON_LINES,
-    "code": CODE,
-}
 _SKIPPED_FOLDERS = frozenset({"__pycache__", "node_modules", "venv", "site-packages"})
+_MAX_DEPTH = 64
+Items = Iterator[SourceDocument | FileFailure]
 
 
 @dataclass(frozen=True)
@@ -39,52 +49,78 @@ class FoundFile:
     root: Path
     """The folder that was named, or the file's own; document ids are relative to it."""
     wanted: bool = True
+    url: str = ""
+    """Where a file is fetched from before it is read."""
 
 
-def find_files(paths: Iterable[str | Path], kind: IndexKind) -> list[FoundFile]:
-    """List the files under the paths in a stable order.
+def find_files(
+    paths: Iterable[str | Path], kind: IndexKind, context: ReadContext | None = None
+) -> list[FoundFile]:
+    """List the files under the paths in a stable order; URLs are listed, not fetched.
 
     Raises:
-        VidenceError: `not_found` for a path that does not exist.
+        VidenceError: `not_found` for a path that does not exist; what listing a bucket may raise.
     """
-    found: dict[Path, FoundFile] = {}
+    context = context or ReadContext()
+    extra = frozenset(context.file_readers)
+    found: dict[str, FoundFile] = {}
     for given in paths:
+        if _is_url(given):
+            from knowledge.remote import list_remote
+
+            for url in list_remote(str(given), context, READABLE | extra):
+                name = Path(url.rpartition("/")[2] or "index")
+                found.setdefault(url, FoundFile(name, name.parent, url=url))
+            continue
         path = Path(given).expanduser()
         if not path.exists():
             raise not_found(f"No such file or folder: {given}", help="Check the path.")
         path = path.resolve()
         if path.is_file():
-            found[path] = FoundFile(path, path.parent)
+            found[str(path)] = FoundFile(path, path.parent)
             continue
         for file in _walk(path):
-            found.setdefault(file, FoundFile(file, path, file.suffix.lower() in _BY_KIND[kind]))
+            found.setdefault(str(file), FoundFile(file, path, wanted(file, kind, extra)))
     return list(found.values())
 
 
-def _walk(folder: Path) -> Iterator[Path]:
-    for entry in sorted(folder.iterdir()):
+def _is_url(given: str | Path) -> bool:
+    return isinstance(given, str) and given.lower().startswith(("http://", "https://", "s3://"))
+
+
+def _walk(folder: Path, depth: int = 0) -> Iterator[Path]:
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError:
+        # A folder that may not be read holds nothing for us; its files cannot be named either.
+        return
+    for entry in entries:
+        # Links are left out: they lead to what is indexed anyway, out of the folder, or round in circles.
         if entry.name.startswith(".") or entry.is_symlink():
             continue
         if entry.is_dir():
-            if entry.name not in _SKIPPED_FOLDERS:
-                yield from _walk(entry)
+            if entry.name not in _SKIPPED_FOLDERS and depth < _MAX_DEPTH:
+                yield from _walk(entry, depth + 1)
         elif entry.is_file():
             yield entry
 
 
-def read_file(file: FoundFile, kind: IndexKind) -> Iterator[SourceDocument | FileFailure]:
-    """Read one file as documents: one for most types, one a line for JSON lines."""
+def read_file(file: FoundFile, kind: IndexKind, context: ReadContext | None = None) -> Items:
+    """Read one file as documents: one for most types, one a record for JSON and JSON lines."""
+    context = context or ReadContext()
     try:
-        if file.path.suffix.lower() in JSON_LINES and kind != "code":
-            from knowledge.read_jsonl import read_records
+        if file.url:
+            from knowledge.remote import read_remote
 
-            yield from read_records(file.path)
+            yield from read_remote(file.url, context, partial(_read, kind=kind, context=context))
         else:
-            yield _document(file, kind)
+            yield from _read(file, kind, context)
     except VidenceError as error:
-        yield failure(str(file.path), error)
+        yield failure(file.url or str(file.path), error)
     except OSError as error:
-        yield FileFailure(str(file.path), "invalid_input", f"Cannot be read: {error.strerror}", "")
+        yield FileFailure(
+            file.url or str(file.path), "invalid_input", f"Cannot be read: {error.strerror}", ""
+        )
 
 
 def failure(path: str, error: VidenceError) -> FileFailure:
@@ -92,8 +128,41 @@ def failure(path: str, error: VidenceError) -> FileFailure:
     return FileFailure(path, error.kind, error.message, error.help)
 
 
-def _document(file: FoundFile, kind: IndexKind) -> SourceDocument:
-    size = file.path.stat().st_size
+def _read(file: FoundFile, kind: IndexKind, context: ReadContext) -> Items:
+    for item in _items(file, kind, context):
+        yield item if isinstance(item, FileFailure) else replace(item, pieces=_guarded(item.pieces))
+
+
+def _items(file: FoundFile, kind: IndexKind, context: ReadContext) -> Items:
+    suffix = file.path.suffix.lower()
+    if kind == "code":
+        yield _document(file, kind, context)
+    elif suffix in JSON_LINES:
+        from knowledge.read_jsonl import read_records
+
+        yield from read_records(file.path)
+    elif suffix in JSON_FILES:
+        from knowledge.read_json import json_documents
+
+        yield from json_documents(file.path, _data(file.path), _doc_id(file), kind)
+    elif suffix in TABLES:
+        from knowledge.read_table import table_documents
+
+        yield from table_documents(file.path, _data(file.path), _doc_id(file), kind)
+    elif suffix in DICOMS or (not suffix and wanted(file.path, "image")):
+        from knowledge.read_dicom import dicom_document
+
+        yield dicom_document(file.path, _data(file.path), _doc_id(file), context)
+    else:
+        yield _document(file, kind, context)
+
+
+def _doc_id(file: FoundFile) -> str:
+    return file.path.relative_to(file.root).as_posix()
+
+
+def _data(path: Path) -> bytes:
+    size = path.stat().st_size
     if size == 0:
         raise invalid_input("The file is empty (0 bytes)", help="Leave it out.")
     if size > MAX_FILE_BYTES:
@@ -101,28 +170,47 @@ def _document(file: FoundFile, kind: IndexKind) -> SourceDocument:
             f"The file has {size:,} bytes, over the limit of {MAX_FILE_BYTES:,}",
             help="Split it, or turn it into JSON lines.",
         )
-    data = file.path.read_bytes()
+    data = path.read_bytes()
+    check_content(path, data)
+    return data
+
+
+def _document(file: FoundFile, kind: IndexKind, context: ReadContext) -> SourceDocument:
+    data = _data(file.path)
     suffix = file.path.suffix.lower()
-    doc_id = file.path.relative_to(file.root).as_posix()
+    doc_id = _doc_id(file)
+    digest = hashlib.sha256(data)
+    if kind == "image" or (kind == "auto" and suffix in IMAGES):
+        from knowledge.read_image import sidecar
+
+        digest.update(sidecar(file.path).encode())
     return SourceDocument(
         source=str(file.path),
         doc_id=doc_id,
         title=file.path.stem.replace("_", " ") if suffix not in CODE else doc_id,
-        sha256=hashlib.sha256(data).hexdigest(),
-        pieces=partial(_pieces, file.path, data, kind, doc_id),
+        sha256=digest.hexdigest(),
+        pieces=partial(_pieces, file, data, kind, doc_id, context),
     )
 
 
-def _pieces(path: Path, data: bytes, kind: IndexKind, doc_id: str) -> list[Piece]:
-    suffix = path.suffix.lower()
-    if kind == "image" or (kind == "auto" and suffix in IMAGES):
+def _pieces(file: FoundFile, data: bytes, kind: IndexKind, doc_id: str, context: ReadContext) -> list[Piece]:
+    path, suffix = file.path, file.path.suffix.lower()
+    is_pdf = suffix in PDFS and kind != "code"
+    if not is_pdf and (kind == "image" or (kind == "auto" and suffix in IMAGES)):
         from knowledge.read_image import image_pieces
 
-        return image_pieces(path, data)
-    if suffix == ".pdf" and kind != "code":
+        # A fetched image has no path that stays: the store keeps its pixels.
+        return image_pieces(path, data, keep=context.images if file.url else None)
+    if is_pdf:
         from knowledge.read_pdf import pdf_pieces
 
-        return pdf_pieces(path, data)
+        if sniff(data) != PDF:
+            raise invalid_input("The file is no PDF, whatever its name says", help="Download it again.")
+        return pdf_pieces(path, data, context)
+    if suffix in context.file_readers and kind != "code":
+        from knowledge.read_llama import llama_pieces
+
+        return llama_pieces(path, context.file_readers[suffix])
     text = decode(data)
     if kind == "code" or (kind == "auto" and suffix in CODE):
         from knowledge.read_code import code_pieces
@@ -137,22 +225,22 @@ def _pieces(path: Path, data: bytes, kind: IndexKind, doc_id: str) -> list[Piece
     return pieces
 
 
-def decode(data: bytes) -> str:
-    """Return bytes as text: UTF-8, UTF-16 with its mark, or Windows-1252.
+def _guarded(pieces: Callable[[], list[Piece]]) -> Callable[[], list[Piece]]:
+    """Turn what a parser stumbles over into a typed error: one bad file must not end an add."""
 
-    Raises:
-        VidenceError: `invalid_input` for what is not text.
-    """
-    marked = data[:2] in (b"\xff\xfe", b"\xfe\xff")
-    for encoding in ("utf-16",) if marked else ("utf-8-sig", "cp1252"):
+    def read() -> list[Piece]:
         try:
-            text = data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        controls = sum(1 for char in text if ord(char) < 32 and char not in "\t\n\r\f\v")
-        if controls == 0 or (controls < len(text) / 1000 and "\0" not in text):
-            return text
-        break
-    raise invalid_input(
-        "The file is not text", help="Check its type: its name says text, its content does not."
-    )
+            return pieces()
+        except VidenceError:
+            raise
+        except RecursionError as error:
+            raise invalid_input("The file is nested too deeply", help="Simplify or split it.") from error
+        except (MemoryError, OSError) as error:
+            raise invalid_input(f"The file cannot be read: {error}", help="Split it.") from error
+        except Exception as error:
+            raise invalid_input(
+                f"The file cannot be read: {type(error).__name__}: {error}"[:300],
+                help="Open it in another program and save it again.",
+            ) from error
+
+    return read
