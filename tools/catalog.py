@@ -8,6 +8,7 @@ from tools.look import Look
 from tools.read import ReadImage
 from tools.read_chart import ReadChart
 from tools.search_code import SearchCode
+from tools.search_external import SearchExternal
 from tools.search_images import SearchImages
 from tools.search_pubmed import SearchPubMed
 from tools.search_text import SearchText
@@ -24,4 +25,5 @@ def all_tools() -> list[Tool]:
         SearchImages(),
         SearchPubMed(),
         SearchCode(),
+        SearchExternal(),
     ]

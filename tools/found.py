@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import Field, field_validator
 
 from core.contracts import Evidence, EvidenceKind
+from knowledge.connectors.base import MARK
 from knowledge.records import Hit, PieceKind
 from tools.base import Tool, ToolArgs, ToolContext, make_evidence
 
@@ -31,8 +32,14 @@ class SearchArgs(ToolArgs):
 async def find(
     context: ToolContext, query: str, collections: Sequence[str], k: int, kind: PieceKind
 ) -> list[Hit]:
-    """Search the collections for pieces of one kind; raises `VidenceError` like `Collections.search`."""
-    return await asyncio.to_thread(context.collections.search, collections, query, k, where={"kind": kind})
+    """Search the collections for pieces of one kind; raises `VidenceError` like `Collections.search`.
+
+    Connectors among their names (`@wiki`) are left out: `search_external` searches them.
+    """
+    own = [name for name in collections if not name.startswith(MARK)]
+    if collections and not own:
+        return []
+    return await asyncio.to_thread(context.collections.search, own, query, k, where={"kind": kind})
 
 
 def evidence_of(

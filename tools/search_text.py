@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from core.contracts import ToolResult
+from core.contracts import ToolError, ToolResult
 from tools.base import Cost, Need, ToolArgs, ToolContext
 from tools.found import SearchArgs, evidence_of, find
+from tools.search_external import external_evidence, search_marked
 
 
 class SearchText:
@@ -22,6 +23,12 @@ class SearchText:
     needs: ClassVar[tuple[Need, ...]] = ("collection",)
 
     async def run(self, args: SearchArgs, context: ToolContext) -> ToolResult:
-        """Return the best passages; `not_found` when no collection was named."""
+        """Return the best passages; `not_found` when no collection was named.
+
+        Connectors among the collections (`@wiki`) are searched too; one that fails hides nothing else.
+        """
         hits = await find(context, args.query, args.collections, args.k, "passage")
-        return ToolResult(evidence=tuple(evidence_of(self, context, hit, "passage") for hit in hits))
+        external, failure = await search_marked(args.collections, args.query, args.k, context)
+        evidence = [evidence_of(self, context, hit, "passage") for hit in hits]
+        evidence += [external_evidence(self, context, item) for item in external]
+        return ToolResult(evidence=tuple(evidence), error=ToolError.of(failure) if failure else None)

@@ -13,6 +13,8 @@ from core.contracts import ProfileName, ToolError
 from core.errors import VidenceError, invalid_input
 from graph.services import Services
 from graph.state import NEW, ImageInput, State
+from knowledge.connectors.base import MARK, Surroundings
+from knowledge.connectors.registry import open_connector
 
 _MERGED_ANEW: dict[str, Any] = {
     "plan": {NEW: 1},
@@ -71,7 +73,15 @@ async def intake(state: State, services: Services) -> dict[str, Any]:
 
 
 def _kinds(names: list[str], services: Services) -> dict[str, list[str]]:
-    return {name: list(services.collections.kinds(name)) for name in names}
+    return {name: _held(name, services) for name in names}
+
+
+def _held(name: str, services: Services) -> list[str]:
+    """Return the kinds of piece that a collection holds; a connector among them (`@wiki`) gives passages."""
+    if name.startswith(MARK):
+        open_connector(name, Surroundings(services.settings, services.collections))
+        return ["passage"]
+    return list(services.collections.kinds(name))
 
 
 def clean_question(question: str, max_chars: int) -> str:

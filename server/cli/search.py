@@ -15,6 +15,7 @@ from core.contracts import drop_none
 from core.errors import invalid_input, not_found
 from core.images import ImageStore
 from core.settings import load_settings
+from server.cli.external import search_connector
 from server.cli.index import open_collections
 from server.cli.output import emit_json, handle_errors, out_console
 
@@ -41,6 +42,9 @@ def search(
     collection: Annotated[
         list[str] | None, typer.Option("--collection", "-c", help="Where to search; may be repeated.")
     ] = None,
+    connector: Annotated[
+        str, typer.Option(help="An external source instead: a name from the settings, or `pubmed`.")
+    ] = "",
     image: Annotated[str | None, typer.Option(help="Find images like this one.")] = None,
     queries: Annotated[
         str | None,
@@ -68,6 +72,9 @@ def search(
     """Search collections by meaning and by words."""
     with handle_errors(as_json or queries is not None):
         _check(query, image, queries)
+        if connector:
+            search_connector(connector, query, queries, k, as_json=as_json)
+            return
         options: dict[str, Any] = {
             "mode": mode.value,
             "rerank": rerank,
