@@ -1,21 +1,22 @@
-"""Which tools of a catalogue fit a request: meaning by embeddings, words by BM25, fused.
+"""Which tools of a catalogue fit a request: meaning by embeddings, words by BM25, a record of past runs.
 
 BM25 follows Robertson and Zaragoza (2009), section 3.3. Without an embedder the words decide alone.
 """
 
 from __future__ import annotations
 
-import json
 import math
-import re
+import threading
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from core.errors import invalid_input, not_found
+from core.errors import invalid_input
 from core.text import content_words, sentences
+from tools.cards import ToolCard, read_catalogue, words_of
+from tools.vectors import VectorCache
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,21 +29,6 @@ _WORDS_WEIGHT = 0.2
 """Measured on requests over 199 tools: 0.1 to 0.3 are alike; from 0.5 shared small words outvote meaning."""
 _NAME_REPEATS = 2
 _SUFFIXES = ("ings", "ing", "ies", "ers", "ed", "es", "er", "s")
-_MAX_CATALOGUE = 20_000
-
-
-@dataclass(frozen=True)
-class ToolCard:
-    """A tool as a catalogue describes it."""
-
-    name: str
-    description: str
-    parameters: tuple[str, ...] = ()
-
-    @property
-    def title(self) -> str:
-        """The name as words: `getWeather_v2` is "get Weather v2"."""
-        return re.sub(r"[_\-./]+", " ", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", self.name)).strip()
 
 
 @dataclass(frozen=True)
@@ -54,15 +40,32 @@ class Choice:
 
 
 class ToolSelector:
-    """Ranks a fixed catalogue for requests. Vectors of the catalogue are made once, on first use."""
+    """Ranks a catalogue for requests. Vectors of the catalogue are made once, on first use.
 
-    def __init__(self, cards: Sequence[ToolCard], embedder: Embedder | None = None) -> None:
+    Args:
+        cards: The tools.
+        embedder: What gives meaning; without it words decide alone.
+        cache: Where vectors of cards are kept; by default in memory, for this selector.
+        adjustments: What is added to a tool's score by name, from `tools.track_record`.
+    """
+
+    def __init__(
+        self,
+        cards: Sequence[ToolCard],
+        embedder: Embedder | None = None,
+        *,
+        cache: VectorCache | None = None,
+        adjustments: Mapping[str, float] | None = None,
+    ) -> None:
         if not cards:
             raise invalid_input("The catalogue has no tools", help="Give one JSON object a line.")
         self._cards = tuple(cards)
         self._embedder = embedder
+        self._cache = cache or (VectorCache(embedder) if embedder is not None else None)
         self._words = _WordIndex([_card_words(card) for card in cards])
-        self._vectors: tuple[NDArray[np.float32], NDArray[np.float32], list[int]] | None = None
+        self._vectors: tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]] | None = None
+        known = adjustments or {}
+        self._adjusted = [known.get(card.name, 0.0) for card in cards]
 
     def select(self, query: str, k: int = 3) -> list[Choice]:
         """Return the `k` best tools for a request, best first; equal scores keep catalogue order."""
@@ -75,6 +78,9 @@ class ToolSelector:
         scores = np.stack([self._words.scores(query) for query in queries])
         if self._embedder is not None:
             scores = _standard(self._meaning(queries)) + _WORDS_WEIGHT * _standard(scores)
+        elif any(self._adjusted):
+            scores = _standard(scores)
+        scores = scores + np.asarray(self._adjusted, dtype=np.float32)
         order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
         return [
             [Choice(self._cards[place].name, round(float(row[place]), 4)) for place in places]
@@ -82,29 +88,81 @@ class ToolSelector:
         ]
 
     def _meaning(self, queries: Sequence[str]) -> NDArray[np.float32]:
-        """Return similarities, shape (queries, tools): to the whole card plus to its nearest sentence."""
+        """Return similarities, shape (queries, tools): to the whole card plus to its nearest part."""
         import numpy as np
 
         assert self._embedder is not None
-        whole, parts, owner = self._catalogue()
+        whole, parts, starts = self._catalogue()
         asked = self._embedder.embed(list(queries))
-        nearest = np.full((len(queries), len(self._cards)), -1.0, dtype=np.float32)
-        for column, tool in enumerate(owner):
-            nearest[:, tool] = np.maximum(nearest[:, tool], asked @ parts[column])
+        nearest = np.maximum.reduceat(asked @ parts.T, starts, axis=1)
         return np.asarray(asked @ whole.T + nearest, dtype=np.float32)
 
-    def _catalogue(self) -> tuple[NDArray[np.float32], NDArray[np.float32], list[int]]:
+    def _catalogue(self) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]:
+        """Return the vectors of whole cards, of their parts, and where each card's parts begin."""
+        import numpy as np
+
         if self._vectors is None:
-            assert self._embedder is not None
-            whole = self._embedder.embed([f"{card.title}: {card.description}" for card in self._cards])
-            texts: list[str] = []
-            owner: list[int] = []
-            for place, card in enumerate(self._cards):
-                for sentence in sentences(card.description) or [card.title]:
-                    texts.append(sentence)
-                    owner.append(place)
-            self._vectors = (whole, self._embedder.embed(texts), owner)
+            assert self._cache is not None
+            whole = [f"{card.title}: {card.description}" for card in self._cards]
+            parts = [_parts(card) for card in self._cards]
+            starts = np.cumsum([0, *(len(own) for own in parts[:-1])])
+            flat = [text for own in parts for text in own]
+            vectors = self._cache.embed([*whole, *flat])
+            self._vectors = (vectors[: len(whole)], vectors[len(whole) :], starts)
         return self._vectors
+
+
+class LiveSelector:
+    """A selector over a catalogue file that follows the file: a changed line alone is embedded again.
+
+    Args:
+        path: The catalogue, looked at before each request.
+        embedder: As for `ToolSelector`.
+        cache: Where vectors of cards are kept between versions of the file, and between processes.
+        adjustments: Called when the catalogue is read.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        embedder: Embedder | None = None,
+        *,
+        cache: VectorCache | None = None,
+        adjustments: Callable[[], Mapping[str, float]] = dict,
+    ) -> None:
+        self._path = path
+        self._embedder = embedder
+        self._cache = cache or (VectorCache(embedder) if embedder is not None else None)
+        self._adjustments = adjustments
+        self._lock = threading.Lock()
+        self._read: tuple[tuple[int, int], ToolSelector] | None = None
+
+    def select(self, query: str, k: int = 3) -> list[Choice]:
+        """Return the `k` best tools of the file as it is now; raises like `read_catalogue`."""
+        return self.current().select(query, k)
+
+    def select_many(self, queries: Sequence[str], k: int = 3) -> list[list[Choice]]:
+        """Return the `k` best tools for each request; raises like `read_catalogue`."""
+        return self.current().select_many(queries, k)
+
+    def current(self) -> ToolSelector:
+        """Return the selector of the file as it is now, reading it only when it changed."""
+        with self._lock:
+            stamp = self._stamp()
+            if self._read is None or self._read[0] != stamp:
+                cards = read_catalogue(self._path)
+                selector = ToolSelector(
+                    cards, self._embedder, cache=self._cache, adjustments=self._adjustments()
+                )
+                self._read = (stamp, selector)
+            return self._read[1]
+
+    def _stamp(self) -> tuple[int, int]:
+        try:
+            about = self._path.stat()
+        except OSError:
+            return (-1, -1)
+        return (about.st_mtime_ns, about.st_size)
 
 
 class _WordIndex:
@@ -142,6 +200,14 @@ def _standard(scores: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray((scores - scores.mean(axis=1, keepdims=True)) / spread, dtype=np.float32)
 
 
+def _parts(card: ToolCard) -> list[str]:
+    """Return what a request may be near to: a sentence of the description, the arguments, an example."""
+    parts = sentences(card.description) or [card.title]
+    if card.parameters:
+        parts = [*parts, f"{card.title}: {', '.join(words_of(name) for name in card.parameters)}"]
+    return [*parts, *card.examples]
+
+
 def _card_words(card: ToolCard) -> list[str]:
     text = content_words(card.title) * _NAME_REPEATS + content_words(card.description)
     return [
@@ -154,54 +220,3 @@ def _stem(word: str) -> str:
         if word.endswith(suffix) and len(word) - len(suffix) >= 3:
             return word[: -len(suffix)]
     return word
-
-
-def read_catalogue(path: Path) -> list[ToolCard]:
-    """Read catalogue lines `{name, description, parameters?}`.
-
-    Raises:
-        VidenceError: `not_found` for a missing file; `invalid_input` naming the line that is wrong.
-    """
-    cards: list[ToolCard] = []
-    for number, row in read_lines(path):
-        name, description = row.get("name"), row.get("description")
-        if not isinstance(name, str) or not name or not isinstance(description, str):
-            raise invalid_input(
-                f"{path}, line {number}: `name` and `description` are needed, both text",
-                help='Write {"name": ..., "description": ...}, one tool a line.',
-            )
-        cards.append(ToolCard(name, description, tuple(_parameter_names(row.get("parameters")))))
-        if len(cards) > _MAX_CATALOGUE:
-            raise invalid_input(f"{path} has more than {_MAX_CATALOGUE} tools", help="Split the catalogue.")
-    return cards
-
-
-def read_lines(path: Path) -> Iterable[tuple[int, dict[str, Any]]]:
-    """Yield (line number, object) of a JSON-lines file, skipping empty lines; raises as `read_catalogue`."""
-    if not path.is_file():
-        raise not_found(f"No such file: {path}", help="Check the path.")
-    try:
-        # Not splitlines: a JSON text may hold U+2028 and other marks that it would cut at.
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except UnicodeDecodeError as error:
-        raise invalid_input(f"{path} is not UTF-8 text", help="Save it as UTF-8 JSON lines.") from error
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except ValueError as error:
-            raise invalid_input(f"{path}, line {number}: not JSON ({error})", help="Fix the line.") from error
-        if not isinstance(row, dict):
-            raise invalid_input(f"{path}, line {number}: not a JSON object", help="Fix the line.")
-        yield number, row
-
-
-def _parameter_names(value: Any) -> list[str]:
-    """Return the parameter names of a JSON schema, a mapping, or a list of names or `{name}` objects."""
-    if isinstance(value, dict):
-        inner = value.get("properties", value)
-        return [str(name) for name in inner] if isinstance(inner, dict) else []
-    if isinstance(value, list):
-        return [str(item.get("name", "") if isinstance(item, dict) else item) for item in value]
-    return []

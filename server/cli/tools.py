@@ -18,7 +18,7 @@ from server.cli.output import emit_json, err_console, handle_errors, out_console
 if TYPE_CHECKING:
     from agents.router import RouteContext, Router
     from models.embeddings import Embedder
-    from tools.selector import Choice, ToolCard
+    from tools.selector import Choice, ToolSelector
 
 app = typer.Typer(no_args_is_help=True)
 _BATCH = 64
@@ -58,19 +58,23 @@ def select(
     query: Annotated[str, typer.Argument(help="What the tool is needed for.", show_default=False)] = "",
     catalog: Annotated[
         Path | None,
-        typer.Option(help="JSON lines {name, description, parameters?}; without it the agent's own tools."),
+        typer.Option(
+            help="JSON lines {name, description, parameters?, examples?}; without it the agent's own tools."
+        ),
     ] = None,
+    own: Annotated[bool, typer.Option("--own", help="Add the agent's own tools to the catalogue.")] = False,
+    record: Annotated[
+        bool, typer.Option("--record/--no-record", help="Let success and time in recorded runs count.")
+    ] = True,
     queries: Annotated[Path | None, typer.Option(help="JSON lines {id?, query}: many requests.")] = None,
     k: Annotated[int, typer.Option("-k", min=1, help="How many tools.")] = 3,
     as_json: _Json = False,
 ) -> None:
     """Find the tools that fit a request: one object {query, tools: [{name, score}], ms} a request."""
     with handle_errors(as_json or queries is not None):
-        from tools.selector import ToolSelector, read_catalogue
-
+        settings = load_settings()
         asked = _asked(query, queries)
-        cards = read_catalogue(catalog) if catalog else _own_cards()
-        selector = ToolSelector(cards, _embedder(load_settings()))
+        selector = _selector(settings, catalog, own=own, record=record)
         # The catalogue is read by the model once; the time of a request is what every later one costs.
         selector.select("warm up", 1)
         for start in range(0, len(asked), _BATCH):
@@ -135,7 +139,7 @@ def _routed(
             raise invalid_input("No question was given", help='vidence tools route "QUESTION".')
         yield None, question, given
         return
-    from tools.selector import read_lines
+    from tools.cards import read_lines
 
     for number, row in read_lines(queries):
         text = row.get("question", row.get("query"))
@@ -166,7 +170,7 @@ def _asked(query: str, queries: Path | None) -> list[tuple[Any, str]]:
                 "No request was given", help='vidence tools select "QUERY", or --queries FILE.jsonl.'
             )
         return [(None, query)]
-    from tools.selector import read_lines
+    from tools.cards import read_lines
 
     rows: list[tuple[Any, str]] = []
     for number, row in read_lines(queries):
@@ -176,13 +180,22 @@ def _asked(query: str, queries: Path | None) -> list[tuple[Any, str]]:
     return rows
 
 
-def _own_cards() -> list[ToolCard]:
+def _selector(settings: Settings, catalog: Path | None, *, own: bool, record: bool) -> ToolSelector:
+    """Return a selector over a catalogue, the agent's own tools, or both."""
+    from tools.cards import read_catalogue, registry_cards
     from tools.registry import default_registry
-    from tools.selector import ToolCard
+    from tools.selector import ToolSelector
+    from tools.track_record import adjustments, read_records
+    from tools.vectors import VectorCache
 
-    registry = default_registry()
-    tools = [registry.get(name) for name in registry.names()]
-    return [ToolCard(tool.name, tool.description, tuple(tool.arguments.model_fields)) for tool in tools]
+    cards = read_catalogue(catalog) if catalog else []
+    if own or not catalog:
+        named = {card.name for card in cards}
+        cards += [card for card in registry_cards(default_registry()) if card.name not in named]
+    embedder = _embedder(settings)
+    cache = VectorCache(embedder, settings.root / "cache" / "tools.db") if embedder else None
+    known = adjustments(read_records(settings.root / "runs.db")) if record else {}
+    return ToolSelector(cards, embedder, cache=cache, adjustments=known)
 
 
 def _embedder(settings: Settings) -> Embedder | None:

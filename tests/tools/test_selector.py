@@ -1,4 +1,5 @@
 import json
+import sqlite3
 
 import numpy as np
 import pytest
@@ -6,7 +7,11 @@ from typer.testing import CliRunner
 
 from core.errors import VidenceError
 from server.cli.tools import app
-from tools.selector import ToolCard, ToolSelector, read_catalogue
+from tools.cards import ToolCard, read_catalogue, registry_cards
+from tools.registry import default_registry
+from tools.selector import LiveSelector, ToolSelector
+from tools.track_record import Record, adjustments, read_records
+from tools.vectors import VectorCache
 
 CARDS = [
     ToolCard("getWeather_v2", "Tells the forecast for any city.", ("city", "day")),
@@ -99,7 +104,112 @@ def test_the_right_tool_of_199_is_among_three_for_seven_requests_of_ten(data_roo
     selector = ToolSelector(read_catalogue(folder / "tools.jsonl"), open_embedder(Settings()))
     chosen = selector.select_many([row["Query"] for row in rows], 3)
     hits = sum(row["Tool"] in [c.name for c in choices] for row, choices in zip(rows, chosen, strict=True))
-    assert hits / len(rows) >= 0.66
+    assert hits / len(rows) >= 0.72
+
+
+def write_cards(path, cards):
+    rows = [{"name": c.name, "description": c.description, "examples": list(c.examples)} for c in cards]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def test_a_changed_catalogue_is_seen_at_once_and_only_the_change_is_embedded(tmp_path):
+    path, embedder = tmp_path / "tools.jsonl", LetterEmbedder()
+    write_cards(path, CARDS)
+    live = LiveSelector(path, embedder)
+    assert "juggler" not in [choice.name for choice in live.select("quiz", 5)]
+    first = live.current()
+    assert live.current() is first
+    embedder.seen.clear()
+    write_cards(path, [*CARDS, ToolCard("juggler", "Quiz zebra jazz.")])
+    assert live.select("jazz quiz zebra", 1)[0].name == "juggler"
+    assert embedder.seen == ["juggler: Quiz zebra jazz.", "Quiz zebra jazz.", "jazz quiz zebra"]
+    path.unlink()
+    with pytest.raises(VidenceError, match="No such file"):
+        live.select("quiz")
+
+
+def test_vectors_are_kept_between_processes_by_content_and_model(tmp_path):
+    path = tmp_path / "cache" / "tools.db"
+    first, second, other = LetterEmbedder(), LetterEmbedder(), LetterEmbedder()
+    other.hash = "another model"
+    made = VectorCache(first, path).embed(["abc", "xyz", "abc"])
+    again = VectorCache(second, path).embed(["abc", "xyz", "abc"])
+    assert np.array_equal(made, again)
+    assert (first.seen, second.seen) == (["abc", "xyz"], [])
+    VectorCache(other, path).embed(["abc"])
+    assert other.seen == ["abc"]
+
+
+def test_an_example_use_brings_a_tool_whose_description_says_it_otherwise():
+    plain = [ToolCard("a", "Qqqq vvvv."), ToolCard("b", "Jjjj wwww.")]
+    taught = [plain[0], ToolCard("b", "Jjjj wwww.", (), ("feed the cat",))]
+    assert ToolSelector(taught, LetterEmbedder()).select("feed a cat", 1)[0].name == "b"
+    assert ToolSelector(plain, LetterEmbedder()).select("feed a cat", 1)[0].name == "a"
+
+
+def run_store(path, steps):
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE runs (run_id TEXT, thread_id TEXT, body TEXT)")
+    connection.execute("INSERT INTO runs VALUES ('r', 't', ?)", (json.dumps({"steps": steps}),))
+    connection.commit()
+    connection.close()
+
+
+def step(tool, ok=True, ms=100.0, kind=None):
+    return {"node": "act", "tool": tool, "ms": ms, "ok": ok, "error_kind": kind}
+
+
+def test_recorded_runs_are_counted_by_tool(tmp_path):
+    steps = [step("a"), step("a", False, 300.0, "timeout"), step("b", False, 1.0, "invalid_input")]
+    run_store(tmp_path / "runs.db", [*steps, {"node": "plan", "tool": "", "ms": 1.0, "ok": True}])
+    assert read_records(tmp_path / "runs.db") == {"a": Record(2, 1, 0.2)}
+    assert read_records(tmp_path / "none.db") == {}
+    (tmp_path / "broken.db").write_text("this is no database")
+    assert read_records(tmp_path / "broken.db") == {}
+
+
+def test_a_few_calls_change_little_and_many_failures_or_much_time_count():
+    few, many = Record(1, 0, 0.1), Record(200, 0, 0.1)
+    assert -0.1 < few.adjustment < 0
+    assert many.adjustment < -0.8
+    assert Record(200, 200, 0.1).adjustment > 0
+    assert Record(200, 200, 30.0).adjustment < Record(200, 200, 0.1).adjustment
+    assert adjustments({"a": Record()}) == {"a": 0.0}
+
+
+def test_a_record_decides_between_equals_and_not_against_a_clear_fit():
+    twins = [ToolCard("old", "Tells the forecast."), ToolCard("new", "Tells the forecast."), *CARDS[1:]]
+    failing = adjustments({"old": Record(50, 0, 0.1)})
+    assert ToolSelector(twins).select("forecast", 1)[0].name == "old"
+    assert ToolSelector(twins, adjustments=failing).select("forecast", 1)[0].name == "new"
+    assert (
+        ToolSelector(CARDS, adjustments={"currency": -0.9}).select("convert money", 1)[0].name == "currency"
+    )
+
+
+def test_a_tool_that_ships_is_known_by_its_examples_and_by_the_arguments_that_tell_it_apart():
+    (card,) = registry_cards(default_registry(), ["read_chart"])
+    assert "What is the highest value in this chart?" in card.examples
+    (code,) = registry_cards(default_registry(), ["search_code"])
+    assert code.parameters == ("query",)
+
+
+@pytest.mark.data
+def test_our_own_tools_are_found_among_199_others(data_root):
+    from pathlib import Path
+
+    from core.settings import Settings
+    from models.embeddings import open_embedder
+
+    folder = data_root / "metatool"
+    if not folder.is_dir():
+        pytest.skip(f"no MetaTool at {folder}")
+    lines = (Path(__file__).parents[2] / "benchmarks" / "own_tools.jsonl").read_text().splitlines()
+    rows = [json.loads(line) for line in lines]
+    cards = [*read_catalogue(folder / "tools.jsonl"), *registry_cards(default_registry())]
+    chosen = ToolSelector(cards, open_embedder(Settings())).select_many([row["query"] for row in rows], 3)
+    hits = sum(row["tool"] in [c.name for c in choices] for row, choices in zip(rows, chosen, strict=True))
+    assert hits / len(rows) >= 0.9
 
 
 def run(*args):
@@ -135,6 +245,15 @@ def test_bad_input_is_a_typed_error_on_stdout(monkeypatch, args, kind):
     result = run(*args)
     assert result.exit_code == 2
     assert json.loads(result.stdout)["error"]["kind"] == kind
+
+
+def test_own_tools_can_be_mixed_into_a_catalogue(tmp_path, monkeypatch):
+    monkeypatch.setattr("server.cli.tools._embedder", lambda settings: None)
+    write_cards(tmp_path / "tools.jsonl", CARDS)
+    result = run(
+        "select", "read the chart's axes", "--catalog", str(tmp_path / "tools.jsonl"), "--own", "--json"
+    )
+    assert json.loads(result.stdout)["tools"][0]["name"] == "read_chart"
 
 
 def test_route_shows_the_action_and_the_sources(monkeypatch):
