@@ -62,6 +62,7 @@ def open_services(
     from agents.answer import default_extractors
     from knowledge.collections import Collections
     from knowledge.image_options import ImageOptions
+    from knowledge.read_context import ReadContext
 
     images = ImageStore(
         settings.root / "images",
@@ -78,6 +79,7 @@ def open_services(
             models.embedder,
             ImageOptions.of(settings),
             open_reranker(settings),
+            reading=ReadContext.of(settings),
         ),
         store=store or SqliteRunStore(settings.root / "runs.db"),
         registry=registry or default_registry(),

@@ -17,6 +17,7 @@ from knowledge.image_bridge import ConseBridge
 from knowledge.image_options import ImageOptions
 from knowledge.image_search import DEPTH, has_images, join_images, search_by_image
 from knowledge.image_text import ImageText
+from knowledge.read_context import ReadContext
 from knowledge.records import (
     AddReport,
     CollectionInfo,
@@ -48,6 +49,7 @@ class Collections:
         embedder: Returns the embedding model; called when a vector is first needed.
         images: How images are indexed.
         reranker: An external model that orders what was found; by default the index does it itself.
+        reading: What readers work with: the image store, the network, OCR.
     """
 
     def __init__(
@@ -56,9 +58,11 @@ class Collections:
         embedder: Callable[[], Embedder],
         images: ImageOptions | None = None,
         reranker: Reranker | None = None,
+        reading: ReadContext | None = None,
     ) -> None:
         self._root = root
         self._reranker = reranker
+        self._reading = reading
         self._embedder = embedder
         self._images = images or ImageOptions()
         self._lock = threading.Lock()
@@ -102,7 +106,7 @@ class Collections:
         collection = self._get(name, create=True)
         try:
             with collection.writing():
-                return ingest.add(collection, paths, kind, progress)
+                return ingest.add(collection, paths, kind, progress, self._reading)
         finally:
             if new and not collection.manifest.counts()[0]:
                 # A first add that failed leaves no empty collection behind.

@@ -12,6 +12,7 @@ from pathlib import Path
 from core.errors import VidenceError, invalid_input
 from knowledge.collection import Collection
 from knowledge.manifest import chunk_id, searched_text
+from knowledge.read_context import ReadContext
 from knowledge.readers import failure, find_files, read_file
 from knowledge.records import AddReport, FileFailure, IndexKind, Piece, Progress, SourceDocument
 
@@ -23,6 +24,7 @@ def add(
     paths: Sequence[str | Path],
     kind: IndexKind = "auto",
     progress: Progress | None = None,
+    context: ReadContext | None = None,
 ) -> AddReport:
     """Add files and folders; the caller holds the writer lock.
 
@@ -30,14 +32,14 @@ def add(
         VidenceError: `not_found` for a missing path; `invalid_input` when not one file could be added,
             or for another embedding model; `unavailable` without the model.
     """
-    files = find_files(paths, kind)
+    files = find_files(paths, kind, context)
     wanted = [file for file in files if file.wanted]
     collection.claim_model()
     writer = _Writer(collection)
     for done, file in enumerate(wanted):
         if progress:
             progress("read", done, len(wanted))
-        for item in read_file(file, kind):
+        for item in read_file(file, kind, context):
             writer.take(item)
             if progress and writer.counts.total() % _BATCH_PIECES == 0:
                 progress(f"read {writer.counts.total():,} records", done, len(wanted))
@@ -89,7 +91,13 @@ class _Writer:
         if known == document.sha256:
             self.counts["unchanged"] += 1
             return
-        pieces = self._collection.images.with_text(document.pieces())
+        try:
+            pieces = document.pieces()
+        except VidenceError as error:
+            # Whatever a reader lacks or refuses is about this file; what a model lacks ends the add.
+            self.failed.append(failure(document.source, error))
+            return
+        pieces = self._collection.images.with_text(pieces)
         self._batch.append((document, pieces))
         self.counts["added" if known is None else "replaced"] += 1
         if sum(len(held) for _, held in self._batch) >= _BATCH_PIECES:
@@ -118,5 +126,5 @@ def _nothing_added(failed: Sequence[FileFailure], skipped: int) -> VidenceError:
         return VidenceError(first.kind, f"Nothing was added. {first.path}: {first.message}", help=first.help)
     return invalid_input(
         f"Nothing to add: {skipped} files, none of a type that is indexed",
-        help="Markdown, text, HTML, PDF, images, source code and JSON lines are; or use --kind.",
+        help="Markdown, text, HTML, PDF, CSV, JSON (lines), images, DICOM and source code are, or --kind.",
     )

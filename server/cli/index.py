@@ -38,6 +38,7 @@ def open_collections(settings: Settings) -> Iterator[Collections]:
     """Open the collections of the data folder; the embedding model loads when it is first needed."""
     from knowledge.collections import Collections
     from knowledge.image_options import ImageOptions
+    from knowledge.read_context import ReadContext
     from models.embeddings import Embedder, open_embedder
     from models.reranker import open_reranker
 
@@ -49,7 +50,11 @@ def open_collections(settings: Settings) -> Iterator[Collections]:
         return loaded[0]
 
     collections = Collections(
-        settings.root / "collections", embedder, ImageOptions.of(settings), open_reranker(settings)
+        settings.root / "collections",
+        embedder,
+        ImageOptions.of(settings),
+        open_reranker(settings),
+        reading=ReadContext.of(settings),
     )
     try:
         yield collections
@@ -59,12 +64,12 @@ def open_collections(settings: Settings) -> Iterator[Collections]:
 
 @app.command()
 def add(
-    paths: Annotated[list[str], typer.Argument(help="Files and folders.")],
+    paths: Annotated[list[str], typer.Argument(help="Files, folders, and https:// or s3:// addresses.")],
     collection: Annotated[str, typer.Option("--collection", "-c", help="The collection to add to.")],
     kind: Annotated[Kind, typer.Option(help="What to take the files for.")] = Kind.auto,
     as_json: AsJson = False,
 ) -> None:
-    """Add files and folders: Markdown, text, HTML, PDF, images, source code and JSON lines.
+    """Add Markdown, text, HTML, PDF, CSV, JSON, JSON lines, GitHub exports, images, DICOM and source code.
 
     Adding again changes nothing; changed files replace their old pieces. A file that cannot be read is
     reported and the rest is added.
