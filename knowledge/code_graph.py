@@ -87,7 +87,7 @@ def _symbols(body: list[ast.stmt], prefix: str, lines: list[str], copied: bool) 
             inner = [*node.body, *node.orelse]
             yield from _symbols(inner, prefix, lines, copied)
         if not isinstance(node, Definition):
-            yield from _assigned(node, prefix, copied)
+            yield from _assigned(node, prefix, lines, copied)
             continue
         qualified = f"{prefix}.{node.name}" if prefix else node.name
         first = first_line(node)
@@ -99,11 +99,13 @@ def _symbols(body: list[ast.stmt], prefix: str, lines: list[str], copied: bool) 
             yield from _symbols(node.body, qualified, lines, copy)
         else:
             kind: SymbolKind = "method" if prefix else "function"
-            arguments = parameters(node)
+            arguments = parameters(node, lines)
             yield Symbol(node.name, qualified, kind, first, node.lineno, last, arguments, (), copy)
 
 
-def parameters(node: ast.FunctionDef | ast.AsyncFunctionDef) -> tuple[tuple[str, str | None], ...]:
+def parameters(
+    node: ast.FunctionDef | ast.AsyncFunctionDef, lines: list[str]
+) -> tuple[tuple[str, str | None], ...]:
     """Return the parameters with their defaults as written; `*` and `**` stay before their names."""
     given = node.args
     plain = [*given.posonlyargs, *given.args]
@@ -116,10 +118,10 @@ def parameters(node: ast.FunctionDef | ast.AsyncFunctionDef) -> tuple[tuple[str,
     found += [(f"*{given.vararg.arg}", None)] if given.vararg else []
     found += [(item.arg, default) for item, default in zip(given.kwonlyargs, given.kw_defaults, strict=True)]
     found += [(f"**{given.kwarg.arg}", None)] if given.kwarg else []
-    return tuple((name, None if value is None else _written(value)) for name, value in found)
+    return tuple((name, None if value is None else _written(value, lines)) for name, value in found)
 
 
-def _assigned(node: ast.stmt, prefix: str, copied: bool) -> Iterator[Symbol]:
+def _assigned(node: ast.stmt, prefix: str, lines: list[str], copied: bool) -> Iterator[Symbol]:
     targets = node.targets if isinstance(node, ast.Assign) else []
     if isinstance(node, ast.AnnAssign):
         targets = [node.target]
@@ -128,13 +130,17 @@ def _assigned(node: ast.stmt, prefix: str, copied: bool) -> Iterator[Symbol]:
     for target in targets:
         if isinstance(target, ast.Name):
             qualified = f"{prefix}.{target.id}" if prefix else target.id
-            held = (("", _written(value)),) if value is not None else ()
+            held = (("", _written(value, lines)),) if value is not None else ()
             last = node.end_lineno or node.lineno
             yield Symbol(target.id, qualified, kind, node.lineno, node.lineno, last, held, (), copied)
 
 
-def _written(value: ast.expr) -> str:
-    return ast.unparse(value)[:_VALUE_CHARS]
+def _written(value: ast.expr, lines: list[str]) -> str:
+    """Return an expression as it stands in the source; one over several lines on one line."""
+    if value.lineno != value.end_lineno:
+        return ast.unparse(value)[:_VALUE_CHARS]
+    line = lines[value.lineno - 1].encode()  # the parser counts bytes
+    return line[value.col_offset : value.end_col_offset].decode()[:_VALUE_CHARS]
 
 
 def _imported(tree: ast.Module, package: tuple[str, ...]) -> dict[str, str]:

@@ -111,12 +111,16 @@ class CodeLeg:
 
         The cut ends where the piece does: a long definition has several.
         """
+        piece = self.piece_at(source, first)
+        if piece is None or piece.locator.lines is None:
+            return None
+        return _cut(piece, first, min(last, piece.locator.lines[1]))
+
+    def piece_at(self, source: str, line: int) -> Chunk | None:
+        """Return the piece in which a line of a document stands."""
         for piece in self._manifest.pieces_of(source):
-            if piece.locator.lines is None:
-                continue
-            start, end = piece.locator.lines
-            if start <= first <= end:
-                return _cut(piece, first, min(last, end))
+            if piece.locator.lines is not None and piece.locator.lines[0] <= line <= piece.locator.lines[1]:
+                return piece
         return None
 
 
