@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from core.contracts import OcrLine
 from core.errors import invalid_input, not_found
 from knowledge import ingest
+from knowledge.code_leg import CodeLeg
 from knowledge.collection import Collection
 from knowledge.image_bridge import ConseBridge
 from knowledge.image_options import ImageOptions
@@ -111,6 +112,14 @@ class Collections:
             if new and not collection.manifest.counts()[0]:
                 # A first add that failed leaves no empty collection behind.
                 self._forget(name)
+
+    def code(self, name: str) -> CodeLeg | None:
+        """Return what is known of a collection's source code, or None when it has none or is behind.
+
+        Raises `not_found` for an unknown name.
+        """
+        leg = self._get(name).code
+        return leg if leg.ranker() is not None else None
 
     def search(
         self,
