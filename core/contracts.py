@@ -294,12 +294,14 @@ class RunResult(Contract):
     models: dict[str, ModelRef] = Field(default_factory=dict)
     prompts: dict[str, str] = Field(default_factory=dict)
     inspection: Inspection | None = None
+    evidence_level: str = ""
+    """What the medical profile adds: the strongest kind of study that is cited, and retractions."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON object of the command line: optional parts only when present."""
         body = self.model_dump(mode="json")
-        for optional in ("input_required", "inspection"):
-            if body[optional] is None:
+        for optional in ("input_required", "inspection", "evidence_level"):
+            if not body[optional]:
                 del body[optional]
         for item in [*body["evidence"], *body["citations"]]:
             item["locator"] = drop_none(item["locator"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from agents.checks import CheckedCandidate
+from agents.evidence_level import evidence_level
 from agents.inspection import inspect
 from agents.judge import RankedCandidate
 from agents.profiles import Profile
@@ -78,9 +79,11 @@ async def build_result(state: State, services: Services) -> RunResult:
             **common,
         )
     candidate = best.checked.candidate
+    level = evidence_level(direct) if "evidence_level" in profile.answer_fields else ""
     return RunResult(
         status="done",
-        answer=_full_answer(candidate.answer, profile.notice, state.get("stopped", "")),
+        answer=_full_answer(candidate.answer, level, profile.notice, state.get("stopped", "")),
+        evidence_level=level,
         short_answer=candidate.short_answer,
         answer_type=candidate.answer_type,
         confidence=best.confidence,
@@ -110,8 +113,10 @@ def _citations(checked: CheckedCandidate) -> tuple[Citation, ...]:
     return tuple(unique.values())
 
 
-def _full_answer(answer: str, notice: str, stopped: str) -> str:
+def _full_answer(answer: str, level: str, notice: str, stopped: str) -> str:
     parts = [answer]
+    if level:
+        parts.append(f"(Evidence: {level}.)")
     if stopped:
         parts.append(f"(Stopped early: the budget of {stopped} was used up.)")
     if notice:

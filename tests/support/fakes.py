@@ -66,7 +66,7 @@ class EchoExtractor:
                 score=0.9,
             )
             for item in task.evidence
-            if item.kind == "passage"
+            if item.kind in ("passage", "pubmed")
         ]
 
 
