@@ -1,4 +1,3 @@
-# ruff: noqa: E501 - tables of patterns, one to a line
 """Answers from source code: where something is defined, what it does, what a default is; with path and lines.
 
 The code is parsed where it is Python and whole, and matched by pattern elsewhere; it is never executed.
@@ -14,13 +13,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from agents.answer.base import AnswerTask
+from agents.answer.code_found import found_answers
 from agents.answer.relevance import bag
 from core.contracts import Candidate, Citation, DraftClaim, Evidence
 from core.text import sentences
+from knowledge.code_query import code_names, is_identifier, read_query
 
-_NAMED = re.compile(
-    r"`([\w.]+)`|\b([A-Za-z]\w*(?:[._]\w+)+|_+\w+|[a-z]+[A-Z]\w*|[A-Z]{2,}_\w+)\b|\b([A-Z][a-z]+[A-Z]\w*)\b"
-)
 _WHERE = re.compile(r"\bwhere\b|\b(?:which|what) (?:file|module|line|path)\b|\bdefined?\b|\bimplement", re.I)
 _DEFAULT = re.compile(r"\bdefaults?\b|\b(?:what is|what's) the value\b|\bequal to\b|\bset to\b", re.I)
 _DOES = re.compile(r"\bwhat (?:does|do|is)\b|\bpurpose\b|\bdescribe\b|\bexplain\b|\bhow does\b", re.I)
@@ -56,42 +54,17 @@ class CodeExtractor:
         question = task.question.stem
         names = code_names(question)
         pieces = [item for item in task.evidence if item.kind == "code"]
+        query = read_query(question)
+        known = found_answers(query, pieces, task.subquestion_id)
+        if query.wish in ("told", "returns", "raises"):
+            # The index says which definition is meant; its docstring says the rest.
+            meant = [item for item in pieces if item.metadata.get("role") == "definition"]
+            pieces = meant or pieces
         found = [(match, item) for item in pieces for match in _matches(item, names, question)]
-        if not found and not any(_NAMED.fullmatch(name) for name in names):
+        if not found and not any(is_identifier(name) for name in names):
             found = [(match, item) for item in pieces for match in _described(item, question)]
         found.sort(key=lambda pair: -pair[0].score)
-        return [_candidate(match, item, task.subquestion_id) for match, item in found[:5]]
-
-
-def code_names(question: str) -> list[str]:
-    """Return the identifiers that a question names, as written, most specific first."""
-    named = [next(group for group in match.groups() if group) for match in _NAMED.finditer(question)]
-    after = re.findall(
-        r"\b(?:function|class|method|constant|variable|setting|parameter|argument|default of|value of|default for)"
-        r"\s+(?:the\s+)?(\w+)",
-        question,
-    )
-    before = re.findall(r"\b(\w+)\s+(?:function|class|method|constant|variable|setting)\b", question)
-    skip = {
-        "the",
-        "a",
-        "an",
-        "of",
-        "is",
-        "does",
-        "do",
-        "what",
-        "which",
-        "this",
-        "that",
-        "in",
-        "each",
-        "and",
-        "default",
-    }
-    plain = [word for word in (*after, *before) if word.lower() not in skip]
-    single = re.search(r"\bwhere is (?:the )?(\w+) (?:defined|implemented|declared)", question, re.I)
-    return list(dict.fromkeys([*named, *plain, *([single.group(1)] if single else [])]))
+        return known + [_candidate(match, item, task.subquestion_id) for match, item in found[:5]]
 
 
 def _matches(item: Evidence, names: list[str], question: str) -> list[_Match]:

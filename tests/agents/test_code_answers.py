@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from agents.answer.base import AnswerTask
-from agents.answer.code import CodeExtractor, code_names
+from agents.answer.code import CodeExtractor
 from agents.checks import check_candidate
 from agents.question import parse_question
 from core.contracts import Evidence, Locator
+from knowledge.code_query import code_names
 
 SOURCE = '''def open_valve(name: str, *, pressure: float = 2.5, retries: int = 3) -> bool:
     """Open a valve slowly, so that the pipe does not knock. Returns whether it moved.
