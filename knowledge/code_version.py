@@ -62,13 +62,13 @@ def _blob(path: Path) -> str:
     return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
 
 
-def run_git(root: Path, *args: str) -> str:
+def run_git(root: Path, *args: str, seconds: int = _GIT_SECONDS) -> str:
     """Return what git prints, or an empty text when it cannot; nothing is written to the checkout."""
     try:
         done = subprocess.run(  # noqa: S603 - fixed arguments, no shell
             ["git", "-C", str(root), "--no-optional-locks", *args],  # noqa: S607 - git of the PATH
             capture_output=True,
-            timeout=_GIT_SECONDS,
+            timeout=seconds,
             check=True,
         )
     except (OSError, subprocess.SubprocessError):

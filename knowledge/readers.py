@@ -12,6 +12,7 @@ from core.errors import VidenceError, invalid_input, not_found
 from core.media import PDF, sniff
 from knowledge.read_context import ReadContext
 from knowledge.read_decode import decode
+from knowledge.read_git import commit_documents, is_repository
 from knowledge.read_types import (
     BY_KIND,
     CODE,
@@ -76,7 +77,7 @@ def find_files(
         if not path.exists():
             raise not_found(f"No such file or folder: {given}", help="Check the path.")
         path = path.resolve()
-        if path.is_file():
+        if path.is_file() or is_repository(path):
             found[str(path)] = FoundFile(path, path.parent)
             continue
         for file in _walk(path):
@@ -135,7 +136,9 @@ def _read(file: FoundFile, kind: IndexKind, context: ReadContext) -> Items:
 
 def _items(file: FoundFile, kind: IndexKind, context: ReadContext) -> Items:
     suffix = file.path.suffix.lower()
-    if kind == "code":
+    if is_repository(file.path):
+        yield from commit_documents(file.path)
+    elif kind == "code":
         yield _document(file, kind, context)
     elif suffix in JSON_LINES:
         from knowledge.read_jsonl import read_records
