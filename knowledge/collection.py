@@ -1,26 +1,23 @@
-"""One collection: a manifest that is the truth, a dense and a sparse leg derived from it, one writer."""
+"""One collection: a manifest that is the truth, legs derived from it, one writer, any number of readers."""
 
 from __future__ import annotations
 
 import json
-import shutil
-import sqlite3
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
-from core.errors import VidenceError, not_found, unavailable
-from knowledge import sparse
+from core.errors import VidenceError, unavailable
 from knowledge.code_leg import CodeLeg
-from knowledge.dense import DenseLeg
+from knowledge.dense import DenseView, VectorLeg
 from knowledge.image_leg import ImageLeg
 from knowledge.image_options import ImageOptions
-from knowledge.manifest import Chunk, Manifest, chunk_id
-from knowledge.records import CollectionInfo, Piece, Progress, VerifyReport
+from knowledge.legs import Change, Leg, LegRecord
+from knowledge.manifest import Manifest
+from knowledge.records import CollectionInfo, Progress
+from knowledge.sparse import SparseLeg, WordLeg
 from knowledge.tokens import TokenLeg
 from models.embeddings import TokenEmbedder
 
@@ -31,7 +28,7 @@ if TYPE_CHECKING:
     from models.embeddings import Embedder
 
 _LOCK_WAIT_S = 5.0
-_SYNC_BATCH = 2000
+_TRIES = 5
 _TOKEN_BATCH = 64
 _KEPT_FILTERS = 16
 
@@ -40,7 +37,11 @@ class Collection:
     """The files of one collection. Reading needs no lock; whatever writes holds `writing()`."""
 
     def __init__(
-        self, folder: Path, embedder: Callable[[], Embedder], images: ImageOptions | None = None
+        self,
+        folder: Path,
+        embedder: Callable[[], Embedder],
+        images: ImageOptions | None = None,
+        dense_url: str = "",
     ) -> None:
         self.folder = folder
         self.name = folder.name
@@ -49,19 +50,19 @@ class Collection:
         self.images = ImageLeg(folder, self.manifest, embedder, images)
         self.tokens = TokenLeg(folder / "tokens.db")
         self.code = CodeLeg(folder, self.manifest)
-        self._dense: tuple[str, DenseLeg] | None = None
-        self._sparse: tuple[str, sparse.SparseLeg] | None = None
+        self.vectors = VectorLeg(folder / "dense", dense_url)
+        self.words = WordLeg(folder / "sparse")
+        self._sparse: tuple[str, SparseLeg] | None = None
         self._filters: tuple[int, dict[str, NDArray[np.int64] | None]] = (-1, {})
 
     def close(self) -> None:
         """Let go of the files."""
-        if self._dense is not None:
-            self._dense[1].close()
+        self.vectors.close()
         self.images.close()
         self.code.close()
         self.tokens.close()
         self.manifest.close()
-        self._sparse = self._dense = None
+        self._sparse = None
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -86,34 +87,54 @@ class Collection:
                 help="Wait until it has ended, then run this again.",
             ) from error
 
-    def dense_leg(self) -> DenseLeg:
-        """Return the dense leg in the folder that the manifest names, as it was last written."""
-        name = self.manifest.get("dense_folder") or "none"
-        # Another process may have written since: chromadb would go on with what it read at first.
-        state = f"{name}@{self.manifest.get('dense_version')}"
-        if self._dense is None or self._dense[0] != state:
-            if self._dense is not None:
-                self._dense[1].close()
-            self._dense = (state, DenseLeg(self.folder / "dense" / name))
-        return self._dense[1]
+    def legs(self, manifest: Manifest | None = None) -> list[Leg]:
+        """Return the legs that are published with a generation, as a manifest's model asks for them."""
+        self.vectors.embedder_hash = (manifest or self.manifest).get("embedder_hash")
+        return [self.words, self.vectors]
 
-    def _new_dense_folder(self) -> None:
-        # chromadb keeps what it opened by path, so that a folder's name is never used twice.
-        self.manifest.put(dense_folder=uuid4().hex[:12])
+    def dense_leg(self) -> DenseView:
+        """Return the dense leg as the present generation sees it.
 
-    def sparse_leg(self) -> sparse.SparseLeg:
-        """Return the newest finished sparse leg; loading is a memory map."""
-        version = self.manifest.get("sparse_version")
-        if self._sparse is None or self._sparse[0] != version:
-            folder = self.folder / "sparse" / version
-            if not version or not folder.is_dir():
-                raise VidenceError(
-                    "unavailable",
-                    f"The collection `{self.name}` has no finished word index",
-                    help=f"Run `vidence index verify {self.name} --repair`.",
-                )
-            self._sparse = (version, sparse.SparseLeg(folder))
+        Raises:
+            VidenceError: `unavailable` when there is none yet, or another store than the setting names.
+        """
+        record = self.manifest.leg("dense")
+        if record is None:
+            raise self._unfinished()
+        self.legs()
+        if record.version != self.vectors.version:
+            raise unavailable(
+                f"The vectors of the collection `{self.name}` are not in the store that the setting "
+                "`dense_url` names",
+                help=f"Set VIDENCE_DENSE_URL back, or run `vidence index verify {self.name} --repair`.",
+                retryable=False,
+            )
+        store = self.vectors.store(record.state, f"{record.generation}")
+        return DenseView(store, self.manifest)
+
+    def sparse_leg(self) -> SparseLeg:
+        """Return the word leg of the present generation; loading is a memory map."""
+        for _ in range(_TRIES):
+            record = self.manifest.leg("sparse")
+            if record is None:
+                break
+            if self._sparse is not None and self._sparse[0] == record.state:
+                return self._sparse[1]
+            try:
+                self._sparse = (record.state, self.words.open(record.state))
+            except (OSError, ValueError):
+                # A writer has published and tidied since the record was read: read it again.
+                self._sparse = None
+        if self._sparse is None:
+            raise self._unfinished()
         return self._sparse[1]
+
+    def _unfinished(self) -> VidenceError:
+        return unavailable(
+            f"The collection `{self.name}` has no finished index",
+            help=f"Add again to go on, or run `vidence index verify {self.name} --repair`.",
+            retryable=False,
+        )
 
     def allowed(self, where: Mapping[str, Any]) -> NDArray[np.int64] | None:
         """Return the sorted numbers of the chunks that a filter lets through; None means all of them.
@@ -149,8 +170,8 @@ class Collection:
                 f"The collection `{self.name}` was built with the embedding model "
                 f"{self.manifest.get('embedder')} ({built[:8]}), "
                 f"and the settings name {current.name} ({current.hash[:8]})",
-                help="Set VIDENCE_EMBEDDINGS back, search with --mode sparse, or build it again: "
-                f"`vidence index drop {self.name}`, then `vidence index add`.",
+                help="Set VIDENCE_EMBEDDINGS back, search with --mode sparse, or make its vectors anew: "
+                f"`vidence index reembed {self.name}`.",
             )
 
     def claim_model(self) -> None:
@@ -192,30 +213,54 @@ class Collection:
             if progress:
                 progress("tokens", start, len(missing))
             chunks = self.manifest.chunks(missing[start : start + _TOKEN_BATCH])
-            self.embed([chunk.id for chunk in chunks], [chunk.searched for chunk in chunks])
+            self.embed([chunk.id for chunk in chunks], [chunk.embedded for chunk in chunks])
 
-    def sync(self, progress: Progress | None = None) -> None:
-        """Bring both legs to the manifest's content; an interrupted sync is simply done again."""
-        version = str(self.manifest.version)
-        if not self.manifest.get("dense_folder"):
-            self._new_dense_folder()
-        missing, extra = self._drift()
-        self.dense_leg().delete(sorted(extra))
-        for start in range(0, len(missing), _SYNC_BATCH):
-            self._add_dense(missing[start : start + _SYNC_BATCH])
-            if progress:
-                progress("index", min(start + _SYNC_BATCH, len(missing)), len(missing))
-        if self.manifest.get("sparse_version") != version or not self._sparse_ok():
-            sparse.build(self.folder / "sparse" / version, self.manifest.searched())
+    def sync(self, progress: Progress | None = None, *, compare: bool = False) -> bool:
+        """Bring the legs to what was written and publish it; an interrupted sync is simply done again.
+
+        Args:
+            progress: Told how far it is.
+            compare: Look at every leg as a whole, instead of at what was written since.
+
+        Returns:
+            Whether there was anything to publish.
+        """
+        self.tidy()
+        records, changed = self.bring(self.manifest, progress, compare=compare)
+        publish = changed or self.manifest.pending()
+        if publish:
+            self.manifest.publish(records)
+            self.tidy()
+        self.bring_extras(progress)
+        return publish
+
+    def bring(
+        self, manifest: Manifest, progress: Progress | None, *, compare: bool = False
+    ) -> tuple[dict[str, LegRecord], bool]:
+        """Bring the legs to what a manifest will show next; return their records to publish with it."""
+        records, changed = {}, False
+        for leg in self.legs(manifest):
+            record = manifest.leg(leg.name)
+            change = _change(leg, record, manifest, compare=compare)
+            state = record.state if record else ""
+            if change:
+                state, changed = leg.update(manifest, state, change, progress), True
+            records[leg.name] = LegRecord(leg.version, manifest.version + 1, state)
+        return records, changed
+
+    def tidy(self) -> None:
+        """Take out what no generation shows: it is left over when a writer was killed."""
+        for leg in self.legs():
+            record = self.manifest.leg(leg.name)
+            if record is not None and record.version == leg.version:
+                leg.tidy(self.manifest, record.state)
+        self.manifest.purge()
+
+    def bring_extras(self, progress: Progress | None) -> None:
+        """Bring along the legs that are derived from the published generation."""
         self._sync_tokens(progress)
-        self.manifest.put(sparse_version=version, dense_version=version)
         self._sync_images(progress)
         self.code.sync(progress)
-        for leg, kept in (("sparse", version), ("dense", self.manifest.get("dense_folder"))):
-            for old in (self.folder / leg).glob("*"):
-                # Readers that still map an older leg keep its pages; only the names go.
-                if old.name != kept:
-                    shutil.rmtree(old, ignore_errors=True)
 
     def _sync_images(self, progress: Progress | None) -> int:
         """Bring the image leg along; without the vision extra images are found by their text alone."""
@@ -226,41 +271,6 @@ class Collection:
                 raise
             return len(self.images.pieces())
 
-    def _drift(self) -> tuple[list[str], set[str]]:
-        """Return the chunk ids that the dense leg lacks, in order, and those it should not have."""
-        truth = self.manifest.ids(embedded=True)
-        held = self.dense_leg().ids() if self.manifest.get("dense_folder") else set()
-        return [id_ for id_ in truth if id_ not in held], held - truth.keys()
-
-    def _add_dense(self, ids: Sequence[str]) -> None:
-        import numpy as np
-
-        chunks = self.manifest.chunks(ids)
-        vectors = self.manifest.vectors(ids)
-        metadatas = [
-            {
-                **{
-                    key: value
-                    for key, value in chunk.metadata.items()
-                    if isinstance(value, str | int | float)
-                },
-                "kind": chunk.kind,
-                "doc_id": chunk.doc_id,
-                "source": chunk.source,
-            }
-            for chunk in chunks
-        ]
-        self.dense_leg().add(
-            [chunk.id for chunk in chunks], np.stack([vectors[chunk.id] for chunk in chunks]), metadatas
-        )
-
-    def _sparse_ok(self) -> bool:
-        try:
-            numbers: list[int] = self.sparse_leg().numbers.tolist()
-        except (VidenceError, OSError, ValueError, KeyError):
-            return False
-        return bool(numbers == sorted(self.manifest.ids().values()))
-
     def info(self) -> CollectionInfo:
         """Describe the collection."""
         documents, chunks, kinds = self.manifest.counts()
@@ -270,82 +280,30 @@ class Collection:
             chunks=chunks,
             kinds=kinds,
             embedder=self.manifest.get("embedder"),
-            bytes=sum(file.stat().st_size for file in self.folder.rglob("*") if file.is_file()),
+            bytes=sum(self.sizes().values()),
             snapshots=tuple(path.stem for path in sorted((self.folder / "snapshots").glob("*.db"))),
-            synced=self._synced(),
+            synced=self.synced(),
         )
 
-    def _synced(self) -> bool:
-        version = self.manifest.get("version", "0")
-        legs = all(self.manifest.get(f"{leg}_version", "0") == version for leg in ("sparse", "dense"))
-        return legs and self.code.synced()
+    def sizes(self) -> dict[str, int]:
+        """Return the bytes on disk by what the collection's folder holds."""
+        found: Counter[str] = Counter()
+        for file in self.folder.rglob("*"):
+            if file.is_file():
+                found[file.relative_to(self.folder).parts[0].partition(".")[0]] += file.stat().st_size
+        return dict(sorted(found.items()))
 
-    def verify(self, *, repair: bool = False) -> VerifyReport:
-        """Compare both legs and every text with the manifest; with `repair`, mend the legs."""
-        missing, extra = self._readable_drift(repair=repair)
-        sparse_ok = self._sparse_ok() and self._synced()
-        model_ok = self.manifest.get("embedder_hash") in {"", self.embedder().hash}
-        damaged = sum(1 for chunk in self.manifest.chunks() if _damaged(chunk))
-        lacking, stale = self.token_drift() if model_ok else ([], set())
-        broken = bool(missing or extra or lacking or stale) or not sparse_ok
-        if repair and broken:
-            self._sparse = None
-            self.sync()
-        documents, chunks, _ = self.manifest.counts()
-        return VerifyReport(
-            collection=self.name,
-            ok=(repair or not broken) and model_ok and not damaged,
-            documents=documents,
-            chunks=chunks,
-            missing_dense=len(missing),
-            extra_dense=len(extra),
-            missing_tokens=len(lacking),
-            extra_tokens=len(stale),
-            sparse_ok=sparse_ok,
-            model_ok=model_ok,
-            damaged=damaged,
-            repaired=repair and broken,
-        )
-
-    def _readable_drift(self, *, repair: bool) -> tuple[list[str], set[str]]:
-        try:
-            return self._drift()
-        except VidenceError as error:
-            if error.kind != "internal":
-                raise
-        if repair:
-            self._new_dense_folder()
-        return list(self.manifest.ids(embedded=True)), set()
-
-    def snapshot(self) -> str:
-        """Keep a copy of the manifest and return its name; the legs can be derived from it."""
-        digest = sha256("".join(sorted(self.manifest.ids())).encode()).hexdigest()[:8]
-        name = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{digest}"
-        self.manifest.copy_to(self.folder / "snapshots" / f"{name}.db")
-        return name
-
-    def restore(self, name: str) -> None:
-        """Go back to a snapshot.
-
-        Raises:
-            VidenceError: `not_found`, listing the snapshots there are.
-        """
-        known = {path.stem: path for path in (self.folder / "snapshots").glob("*.db")}
-        if name not in known:
-            raise not_found(
-                f"The collection `{self.name}` has no snapshot `{name}`",
-                help=f"Snapshots: {', '.join(sorted(known)) or 'none'}.",
-            )
-        folder = self.manifest.get("dense_folder")
-        try:
-            self.manifest.restore(known[name])
-        except sqlite3.DatabaseError as error:
-            raise VidenceError(
-                "internal", f"The snapshot `{name}` cannot be read: {error}", help="Use another one."
-            ) from error
-        self.manifest.put(dense_folder=folder)
-        self.sync()
+    def synced(self) -> bool:
+        """Whether everything that was written is published, with legs that belong to it."""
+        version = self.manifest.version
+        records = [self.manifest.leg(leg.name) for leg in self.legs()]
+        legs = all(record is not None and record.generation == version for record in records)
+        return legs and not self.manifest.pending() and self.code.synced()
 
 
-def _damaged(chunk: Chunk) -> bool:
-    return bool(chunk.id != chunk_id(chunk.source, Piece(chunk.text, chunk.kind, chunk.locator, chunk.title)))
+def _change(leg: Leg, record: LegRecord | None, manifest: Manifest, *, compare: bool) -> Change:
+    if record is None or record.version != leg.version:
+        return Change(whole=True)
+    if compare or record.generation != manifest.version or not leg.sound(manifest, record.state):
+        return leg.check(manifest, record.state)
+    return manifest.changes()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from core.contracts import OcrLine
 from core.errors import invalid_input, not_found
-from knowledge import ingest
+from knowledge import ingest, upkeep
 from knowledge.code_leg import CodeLeg
 from knowledge.collection import Collection
 from knowledge.image_bridge import ConseBridge
@@ -50,6 +50,7 @@ class Collections:
         embedder: Returns the embedding model; called when a vector is first needed.
         images: How images are indexed.
         reranker: An external model that orders what was found; by default the index does it itself.
+        dense_url: Server that keeps the vectors; by default they are in the collection's folder.
         reading: What readers work with: the image store, the network, OCR.
     """
 
@@ -59,9 +60,11 @@ class Collections:
         embedder: Callable[[], Embedder],
         images: ImageOptions | None = None,
         reranker: Reranker | None = None,
+        dense_url: str = "",
         reading: ReadContext | None = None,
     ) -> None:
         self._root = root
+        self._dense_url = dense_url
         self._reranker = reranker
         self._reading = reading
         self._embedder = embedder
@@ -109,7 +112,7 @@ class Collections:
             with collection.writing():
                 return ingest.add(collection, paths, kind, progress, self._reading)
         finally:
-            if new and not collection.manifest.counts()[0]:
+            if new and not collection.manifest.counts(pending=True)[0]:
                 # A first add that failed leaves no empty collection behind.
                 self._forget(name)
 
@@ -234,21 +237,30 @@ class Collections:
         """Check a collection's legs against its manifest; with `repair`, mend them."""
         collection = self._get(name)
         if not repair:
-            return collection.verify()
+            return upkeep.verify(collection)
         with collection.writing():
-            return collection.verify(repair=True)
+            return upkeep.verify(collection, repair=True)
 
     def snapshot(self, name: str) -> str:
         """Keep a snapshot of a collection and return the snapshot's name."""
         collection = self._get(name)
         with collection.writing():
-            return collection.snapshot()
+            return upkeep.snapshot(collection)
 
-    def restore(self, name: str, snapshot: str) -> None:
-        """Take a collection back to a snapshot; raises `not_found` for an unknown one."""
+    def restore(self, name: str, snapshot: str = "", *, progress: Progress | None = None) -> str:
+        """Take a collection back to a snapshot, by default the latest, and return the snapshot's name.
+
+        Raises `not_found` for an unknown one.
+        """
         collection = self._get(name)
         with collection.writing():
-            collection.restore(snapshot)
+            return upkeep.restore(collection, snapshot, progress)
+
+    def reembed(self, name: str, *, progress: Progress | None = None) -> int:
+        """Make a collection's vectors anew with the model of the settings; return how many."""
+        collection = self._get(name)
+        with collection.writing():
+            return upkeep.reembed(collection, progress)
 
     def drop(self, name: str) -> None:
         """Delete a collection with its snapshots."""
@@ -276,5 +288,7 @@ class Collections:
             )
         with self._lock:
             if name not in self._open:
-                self._open[name] = Collection(self._root / name, self._embedder, self._images)
+                self._open[name] = Collection(
+                    self._root / name, self._embedder, self._images, self._dense_url
+                )
             return self._open[name]

@@ -14,7 +14,7 @@ from knowledge.collection import Collection
 from knowledge.manifest import chunk_id, searched_text
 from knowledge.read_context import ReadContext
 from knowledge.readers import failure, find_files, read_file
-from knowledge.records import AddReport, FileFailure, IndexKind, Piece, Progress, SourceDocument
+from knowledge.records import AddReport, FileFailure, IndexKind, Prepared, Progress, SourceDocument
 
 _BATCH_PIECES = 64
 
@@ -67,7 +67,11 @@ class _Writer:
 
     def __init__(self, collection: Collection) -> None:
         self._collection = collection
-        self._batch: list[tuple[SourceDocument, list[Piece]]] = []
+        self._batch: list[Prepared] = []
+        self._new: dict[str, str] = {}
+        """Texts to embed, by chunk id."""
+        self._vectors: dict[str, bytes] = {}
+        """Vectors that are known, by chunk id."""
         self._seen: set[str] = set()
         self.counts: Counter[str] = Counter()
         self.failed: list[FileFailure] = []
@@ -87,8 +91,9 @@ class _Writer:
         if document.source in self._seen:
             raise invalid_input("The same id twice in one file", help="Ids must be unique.")
         self._seen.add(document.source)
-        known = self._collection.manifest.known(document.source)
-        if known == document.sha256:
+        manifest = self._collection.manifest
+        known = manifest.known(document.source)
+        if known is not None and known.sha256 == document.sha256:
             self.counts["unchanged"] += 1
             return
         try:
@@ -98,26 +103,27 @@ class _Writer:
             self.failed.append(failure(document.source, error))
             return
         pieces = self._collection.images.with_text(pieces)
-        self._batch.append((document, pieces))
+        held = manifest.vectors_of(known) if known else {}
+        self._batch.append(Prepared(document, pieces))
+        for piece in pieces:
+            id_ = chunk_id(document.source, piece)
+            if id_ in held:
+                self._vectors[id_] = held[id_]
+            elif piece.embed != "":
+                self._new[id_] = (
+                    searched_text(piece.title, piece.text) if piece.embed is None else piece.embed
+                )
         self.counts["added" if known is None else "replaced"] += 1
-        if sum(len(held) for _, held in self._batch) >= _BATCH_PIECES:
+        if sum(len(item.pieces) for item in self._batch) >= _BATCH_PIECES:
             self.flush()
 
     def flush(self) -> None:
         if self._batch:
-            own = [
-                (chunk_id(document.source, piece), _embedded(piece))
-                for document, pieces in self._batch
-                for piece in pieces
-                if piece.embed != ""
-            ]
-            vectors = self._collection.embed([id_ for id_, _ in own], [text for _, text in own])
-            self._collection.manifest.write(self._batch, vectors)
-            self._batch = []
-
-
-def _embedded(piece: Piece) -> str:
-    return searched_text(piece.title, piece.text) if piece.embed is None else piece.embed
+            made = self._collection.embed(list(self._new), list(self._new.values())) if self._new else ()
+            self._vectors.update({id_: row.tobytes() for id_, row in zip(self._new, made, strict=True)})
+            embedder = self._collection.embedder().hash
+            self._collection.manifest.write(self._batch, self._vectors, embedder)
+            self._batch, self._new, self._vectors = [], {}, {}
 
 
 def _nothing_added(failed: Sequence[FileFailure], skipped: int) -> VidenceError:

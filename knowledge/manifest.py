@@ -1,101 +1,49 @@
-"""The manifest: one SQLite file a collection that is the truth; both legs are derived from it.
+"""The manifest: one SQLite file a collection that is the truth; every leg is derived from it.
 
 It holds documents, chunks and the chunks' vectors, so that a leg can be rebuilt, and a snapshot restored,
-without embedding anything again.
+without embedding anything again. A writer's changes are kept beside what readers see until `publish` sets
+the next generation: readers always see a finished one, and an add that was killed goes on where it was.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.contracts import Locator
-from knowledge.records import Piece, PieceKind, SourceDocument
+from knowledge.chunk import COLUMNS, Chunk, chunk_id, chunk_of, searched_text
+from knowledge.legs import Change, LegRecord
+from knowledge.manifest_schema import prepare
+from knowledge.records import Known, PieceKind, Prepared
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS documents (
-    source TEXT PRIMARY KEY, doc_id TEXT NOT NULL, title TEXT NOT NULL, sha256 TEXT NOT NULL,
-    licence TEXT NOT NULL, metadata TEXT NOT NULL, at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP);
-CREATE TABLE IF NOT EXISTS chunks (
-    n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,
-    source TEXT NOT NULL REFERENCES documents (source) ON DELETE CASCADE,
-    kind TEXT NOT NULL, title TEXT NOT NULL, text TEXT NOT NULL, locator TEXT NOT NULL,
-    vector BLOB NOT NULL);
-CREATE INDEX IF NOT EXISTS chunks_by_source ON chunks (source);
-"""
-_CHUNK_COLUMNS = (
-    "c.n, c.id, c.source, c.kind, c.title, c.text, c.locator, d.doc_id, d.title, d.metadata, "
-    "(SELECT count(*) FROM chunks x WHERE x.source = c.source AND x.n <= c.n), "
-    "(SELECT count(*) FROM chunks x WHERE x.source = c.source) "
-    "FROM chunks c JOIN documents d ON d.source = c.source"
-)
+__all__ = ["Chunk", "Manifest", "chunk_id", "searched_text"]
+
+_NOW = "(SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'generation')"
+_SEEN = f"d.born <= {_NOW} AND (d.died IS NULL OR d.died > {_NOW})"
+"""What the present generation shows."""
+_NEXT = "d.died IS NULL"
+"""What the next one will show."""
+_OF = "FROM chunks c JOIN documents d ON d.d = c.d"
 _OWN_OR_FIRST = (
-    "CASE WHEN length(c.vector) > 0 THEN c.vector ELSE (SELECT x.vector FROM chunks x "
-    "WHERE x.source = c.source AND length(x.vector) > 0 ORDER BY x.n LIMIT 1) END"
+    "coalesce((SELECT v.vector FROM vectors v WHERE v.n = c.n), (SELECT v.vector FROM chunks x "
+    "JOIN vectors v ON v.n = x.n WHERE x.d = c.d ORDER BY x.place LIMIT 1))"
 )
 _MARKS = 500
 """Values a statement: SQLite limits how many may be bound."""
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """A stored piece with what its document says of it. `n` never names another chunk."""
-
-    n: int
-    id: str
-    source: str
-    kind: PieceKind
-    title: str
-    text: str
-    locator: Locator
-    doc_id: str
-    doc_title: str
-    metadata: dict[str, Any]
-    ordinal: int
-    """Its place in its document, from 1."""
-    siblings: int
-    """How many pieces its document has."""
-
-    @property
-    def reference(self) -> str:
-        """A name for people: the document's id, with the piece's place when there are several."""
-        return self.doc_id if self.siblings == 1 else f"{self.doc_id}#{self.ordinal}"
-
-    @property
-    def searched(self) -> str:
-        """The text that both legs see."""
-        return searched_text(self.title, self.text)
-
-
-def searched_text(title: str, text: str) -> str:
-    """Return what a piece is found by: its title and its text."""
-    return f"{title}\n{text}" if title and title != text else text
-
-
-def chunk_id(source: str, piece: Piece) -> str:
-    """Return the id of a piece: a hash of where it stands and of what both legs see of it."""
-    locator = piece.locator.model_dump_json(exclude_none=True)
-    key = "\0".join((source, piece.kind, piece.title, piece.text, locator))
-    return "c" + hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 class Manifest:
     """One collection's SQLite file. Safe to share between threads; several processes may read it."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
 
@@ -107,202 +55,313 @@ class Manifest:
                 self._connection = None
 
     @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
+    def open(self) -> Iterator[sqlite3.Connection]:
+        """Hold the connection; other threads wait."""
         with self._lock:
             if self._connection is None:
-                self._path.parent.mkdir(parents=True, exist_ok=True)
-                self._connection = sqlite3.connect(self._path, check_same_thread=False, timeout=30.0)
-                self._connection.execute("PRAGMA journal_mode=WAL")
-                self._connection.execute("PRAGMA synchronous=NORMAL")
-                self._connection.execute("PRAGMA foreign_keys=ON")
-                self._connection.executescript(_SCHEMA)
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                connection = sqlite3.connect(self.path, check_same_thread=False, timeout=30.0)
+                connection.execute("PRAGMA journal_mode=WAL")
+                connection.execute("PRAGMA synchronous=NORMAL")
+                connection.execute("PRAGMA foreign_keys=ON")
+                prepare(connection)
+                self._connection = connection
             yield self._connection
 
     def get(self, key: str, default: str = "") -> str:
         """Return a value of the collection's own notes (model, versions)."""
-        with self._open() as connection:
+        with self.open() as connection:
             row = connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
         return default if row is None else str(row[0])
 
     def put(self, **values: str) -> None:
         """Keep notes, in one transaction."""
-        with self._open() as connection, connection:
+        with self.open() as connection, connection:
             connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", list(values.items()))
 
     @property
     def version(self) -> int:
-        """Grows with every change of documents; a leg built at an older version is behind."""
-        return int(self.get("version", "0"))
+        """The generation that readers see; grows with every change of what they see."""
+        return int(self.get("generation", "0"))
 
-    def known(self, source: str) -> str | None:
-        """Return the hash that a document was stored with, or None."""
-        with self._open() as connection:
-            row = connection.execute("SELECT sha256 FROM documents WHERE source = ?", (source,)).fetchone()
-        return None if row is None else str(row[0])
+    def leg(self, name: str) -> LegRecord | None:
+        """Return what was published of a leg."""
+        return LegRecord.load(self.get(f"leg:{name}"))
 
-    def write(
-        self, batch: Sequence[tuple[SourceDocument, Sequence[Piece]]], vectors: NDArray[np.float32]
-    ) -> None:
-        """Store documents with their chunks in one transaction; a known source is replaced.
+    # Writing
+
+    def known(self, source: str) -> Known | None:
+        """Return what the writer last stored of a document, or None."""
+        with self.open() as connection:
+            row = connection.execute(
+                f"SELECT d, sha256, licence, origin FROM documents d WHERE source = ? AND {_NEXT}", (source,)
+            ).fetchone()
+        return None if row is None else Known(*row)
+
+    def vectors_of(self, known: Known) -> dict[str, bytes]:
+        """Return the vectors of a stored document by chunk id: a changed file embeds what is new in it."""
+        with self.open() as connection:
+            rows = connection.execute(
+                "SELECT c.id, v.vector FROM chunks c JOIN vectors v ON v.n = c.n WHERE c.d = ?", (known.d,)
+            )
+            return dict(rows.fetchall())
+
+    def write(self, batch: Sequence[Prepared], vectors: Mapping[str, bytes], embedder: str) -> None:
+        """Store documents in one transaction for the next generation; a known source is replaced.
 
         Args:
-            batch: Documents and their pieces.
-            vectors: One unit vector for each piece that has one of its own (`Piece.embed`), in the order
-                of the batch, shape (n, dim).
+            batch: Documents with their pieces.
+            vectors: Unit vectors as bytes of float32, by chunk id, of the pieces that have one of their own.
+            embedder: Hash of the model that made them.
         """
-        rows = iter(vectors)
-        with self._open() as connection, connection:
-            for document, pieces in batch:
-                connection.execute("DELETE FROM documents WHERE source = ?", (document.source,))
-                connection.execute(
-                    "INSERT INTO documents (source, doc_id, title, sha256, licence, metadata) "
-                    "VALUES (?, ?, ?, ?, ?, ?)",
-                    (
-                        document.source,
-                        document.doc_id,
-                        document.title,
-                        document.sha256,
-                        document.licence,
-                        json.dumps(document.metadata, ensure_ascii=False),
-                    ),
-                )
+        with self.open() as connection, connection:
+            generation = self.version + 1
+            for item in batch:
+                self._bury(connection, item.document.source, generation)
+                d = connection.execute(
+                    "INSERT INTO documents (source, doc_id, title, sha256, licence, origin, reader, "
+                    "metadata, language, quality, words, digest, signature, embedder, born) "
+                    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    (*item.row(), embedder, generation),
+                ).lastrowid
                 # The same text at the same place twice is one chunk: its id is the same.
-                connection.executemany(
-                    "INSERT OR IGNORE INTO chunks (id, source, kind, title, text, locator, vector) "
-                    "VALUES (?, ?, ?, ?, ?, ?, ?)",
-                    [_row(document.source, piece, rows) for piece in pieces],
-                )
-            self._bump(connection)
+                pieces = {chunk_id(item.document.source, piece): piece for piece in item.pieces}
+                for place, (id_, piece) in enumerate(pieces.items(), start=1):
+                    locator = piece.locator.model_dump_json(exclude_none=True)
+                    row = (id_, d, place, piece.kind, piece.title, piece.text, locator, piece.embed)
+                    n = connection.execute(
+                        "INSERT INTO chunks (id, d, place, kind, title, text, locator, embed, print) "
+                        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                        (*row, item.prints.get(id_, b"")),
+                    ).lastrowid
+                    if id_ in vectors:
+                        connection.execute("INSERT INTO vectors VALUES (?, ?)", (n, vectors[id_]))
 
-    def restore(self, path: Path) -> None:
-        """Take over the content of another manifest file, at a version that was never used here."""
-        version = self.version
-        source = sqlite3.connect(path)
-        try:
-            with self._open() as connection:
-                source.backup(connection)
-                with connection:
-                    connection.execute("INSERT OR REPLACE INTO meta VALUES ('version', ?)", (str(version),))
-                    self._bump(connection)
-        finally:
-            source.close()
+    def relabel(self, known: Known, licence: str, origin: str) -> None:
+        """Change the lineage of a stored document, whose content is as it was; seen at once."""
+        with self.open() as connection, connection:
+            connection.execute(
+                "UPDATE documents SET licence = ?, origin = ? WHERE d = ?", (licence, origin, known.d)
+            )
+
+    def _bury(self, connection: sqlite3.Connection, source: str, generation: int) -> None:
+        # What no reader has seen yet goes at once, the rest when the next generation is published.
+        connection.execute("DELETE FROM documents WHERE source = ? AND born >= ?", (source, generation))
+        connection.execute(
+            "UPDATE documents SET died = ? WHERE source = ? AND died IS NULL", (generation, source)
+        )
+
+    def pending(self) -> bool:
+        """Whether something was written that no generation shows yet."""
+        with self.open() as connection:
+            row = connection.execute(
+                f"SELECT EXISTS (SELECT 1 FROM documents WHERE born > {_NOW}) "
+                f"OR EXISTS (SELECT 1 FROM documents WHERE died > {_NOW}) "
+                "OR NOT EXISTS (SELECT 1 FROM meta WHERE key = 'generation')"
+            ).fetchone()
+        return bool(row[0])
+
+    def changes(self) -> Change:
+        """Return what the next generation shows and the present one does not, and the other way round."""
+        with self.open() as connection:
+            added = connection.execute(
+                f"SELECT c.n {_OF} WHERE d.born > {self.version} AND {_NEXT} ORDER BY c.n"
+            )
+            gone = f"SELECT c.n {_OF} WHERE d.died > {self.version} AND d.born <= {self.version} ORDER BY c.n"
+            return Change([row[0] for row in added], [row[0] for row in connection.execute(gone)])
+
+    def publish(self, legs: Mapping[str, LegRecord], **notes: str) -> None:
+        """Let readers see everything that was written, with the states of the legs that belong to it."""
+        values = {f"leg:{name}": record.dump() for name, record in legs.items()} | notes
+        values["generation"] = str(self.version + 1)
+        self.put(**values)
+
+    def dead(self) -> list[int]:
+        """Return the numbers of chunks that no generation shows any more and `purge` will delete."""
+        with self.open() as connection:
+            return [row[0] for row in connection.execute(f"SELECT c.n {_OF} WHERE d.died <= {_NOW}")]
+
+    def purge(self) -> None:
+        """Delete what no generation shows any more."""
+        with self.open() as connection, connection:
+            connection.execute(f"DELETE FROM documents WHERE died <= {_NOW}")
 
     def copy_to(self, path: Path) -> None:
         """Write a consistent copy of the file while others may read it."""
         path.parent.mkdir(parents=True, exist_ok=True)
         target = sqlite3.connect(path)
         try:
-            with self._open() as connection:
+            with self.open() as connection:
                 connection.backup(target)
         finally:
             target.close()
 
-    def counts(self) -> tuple[int, int, dict[str, int]]:
+    def adopt(self, path: Path) -> None:
+        """Take over the content of another manifest file in one step."""
+        source = sqlite3.connect(path)
+        try:
+            with self.open() as connection:
+                source.backup(connection)
+                prepare(connection)
+        finally:
+            source.close()
+
+    def follow(self, other: Manifest) -> None:
+        """Make this copy one that can take the place of `other`: no number and no generation comes twice.
+
+        The legs are those of `other`, and have to be compared with what is in here.
+        """
+        with self.open() as connection, connection:
+            # What had not been published when the copy was made was never seen by anybody.
+            connection.execute(f"DELETE FROM documents WHERE born > {_NOW}")
+            connection.execute(f"UPDATE documents SET died = NULL WHERE died > {_NOW}")
+            connection.execute(f"DELETE FROM documents WHERE died <= {_NOW}")
+            connection.execute("UPDATE documents SET born = 0")
+            with other.open() as live:
+                used = dict(live.execute("SELECT name, seq FROM sqlite_sequence").fetchall())
+                legs = live.execute("SELECT key, value FROM meta WHERE key LIKE 'leg:%'").fetchall()
+            mine = dict(connection.execute("SELECT name, seq FROM sqlite_sequence").fetchall())
+            connection.execute("DELETE FROM sqlite_sequence")
+            connection.executemany(
+                "INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)",
+                [(name, max(mine.get(name, 0), used.get(name, 0))) for name in mine.keys() | used.keys()],
+            )
+            connection.execute("DELETE FROM meta WHERE key LIKE 'leg:%'")
+            connection.executemany("INSERT INTO meta VALUES (?, ?)", legs)
+            # The legs' records carry older generations, so that each is compared before it is used.
+            connection.execute(
+                "INSERT OR REPLACE INTO meta VALUES ('generation', ?)", (str(other.version + 1),)
+            )
+
+    # Reading
+
+    def counts(self, *, pending: bool = False) -> tuple[int, int, dict[str, int]]:
         """Return the number of documents, of chunks, and of chunks by kind."""
-        with self._open() as connection:
-            documents = connection.execute("SELECT count(*) FROM documents").fetchone()[0]
-            kinds = dict(connection.execute("SELECT kind, count(*) FROM chunks GROUP BY kind ORDER BY kind"))
+        seen = _NEXT if pending else _SEEN
+        with self.open() as connection:
+            documents = connection.execute(f"SELECT count(*) FROM documents d WHERE {seen}").fetchone()[0]
+            kinds = dict(
+                connection.execute(f"SELECT kind, count(*) {_OF} WHERE {seen} GROUP BY kind ORDER BY kind")
+            )
         return int(documents), sum(kinds.values()), kinds
 
     def ids(self, *, embedded: bool = False) -> dict[str, int]:
         """Return every chunk's id with its number; with `embedded` of those with a vector of their own."""
-        where = "WHERE length(vector) > 0" if embedded else ""
-        with self._open() as connection:
-            return dict(connection.execute(f"SELECT id, n FROM chunks {where} ORDER BY n").fetchall())
+        own = "AND EXISTS (SELECT 1 FROM vectors v WHERE v.n = c.n)" if embedded else ""
+        with self.open() as connection:
+            return dict(
+                connection.execute(f"SELECT c.id, c.n {_OF} WHERE {_SEEN} {own} ORDER BY c.n").fetchall()
+            )
 
-    def searched(self) -> Iterator[tuple[int, str]]:
-        """Yield the number and searched text of every chunk, in order, without holding the file."""
+    def next_numbers(self, *, embedded: bool = False) -> list[int]:
+        """Return the numbers of the chunks that the next generation will show, ascending."""
+        own = "JOIN vectors v ON v.n = c.n" if embedded else ""
+        with self.open() as connection:
+            return [
+                row[0] for row in connection.execute(f"SELECT c.n {_OF} {own} WHERE {_NEXT} ORDER BY c.n")
+            ]
+
+    def searched(self, numbers: Sequence[int]) -> Iterator[tuple[int, str]]:
+        """Yield the number and searched text of chunks, in order, without holding the file."""
+        for start in range(0, len(numbers), _MARKS):
+            part = numbers[start : start + _MARKS]
+            with self.open() as connection:
+                rows = _select(connection, "SELECT n, title, text FROM chunks WHERE n IN", part)
+            for n, title, text in sorted(rows):
+                yield n, searched_text(title, text)
+
+    def with_vectors(self, numbers: Sequence[int]) -> list[tuple[Chunk, bytes]]:
+        """Return chunks that have a vector of their own, with it; whatever generation shows them."""
+        with self.open() as connection:
+            chunks = [chunk_of(row) for row in _select(connection, f"SELECT {COLUMNS} WHERE c.n IN", numbers)]
+            vectors = dict(_select(connection, "SELECT n, vector FROM vectors WHERE n IN", numbers))
+        return [(chunk, vectors[chunk.n]) for chunk in chunks if chunk.n in vectors]
+
+    def chunks(self, ids: Iterable[str] | None = None) -> list[Chunk]:
+        """Return chunks by id, in no order; all of them without ids."""
+        if ids is None:
+            return list(self.each())
+        with self.open() as connection:
+            rows = _select(connection, f"SELECT {COLUMNS} WHERE {_SEEN} AND c.id IN", list(ids))
+        return [chunk_of(row) for row in rows]
+
+    def each(self) -> Iterator[Chunk]:
+        """Yield every chunk in order, without holding the file or all of them."""
         last = 0
         while True:
-            with self._open() as connection:
+            with self.open() as connection:
                 rows = connection.execute(
-                    "SELECT n, title, text FROM chunks WHERE n > ? ORDER BY n LIMIT 2000", (last,)
+                    f"SELECT {COLUMNS} WHERE {_SEEN} AND c.n > ? ORDER BY c.n LIMIT 1000", (last,)
                 ).fetchall()
             if not rows:
                 return
             last = rows[-1][0]
-            for n, title, text in rows:
-                yield n, searched_text(title, text)
-
-    def chunks(self, ids: Iterable[str] | None = None) -> list[Chunk]:
-        """Return chunks by id, in no order; all of them without ids."""
-        with self._open() as connection:
-            if ids is None:
-                rows = connection.execute(f"SELECT {_CHUNK_COLUMNS}").fetchall()
-            else:
-                rows = _select(connection, f"SELECT {_CHUNK_COLUMNS} WHERE c.id IN", list(ids))
-        return [_chunk(row) for row in rows]
+            yield from map(chunk_of, rows)
 
     def vectors(self, ids: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         """Return the stored vectors of chunks by id; one without a vector has its document's first."""
         import numpy as np
 
-        with self._open() as connection:
-            rows = _select(connection, f"SELECT id, {_OWN_OR_FIRST} FROM chunks c WHERE id IN", ids)
+        with self.open() as connection:
+            rows = _select(connection, f"SELECT c.id, {_OWN_OR_FIRST} {_OF} WHERE {_SEEN} AND c.id IN", ids)
         return {id_: np.frombuffer(body, dtype=np.float32) for id_, body in rows if body}
 
     def sources(self, kind: PieceKind) -> dict[str, tuple[str, str]]:
         """Return (hash, document id) of every document that has pieces of a kind, by source."""
-        with self._open() as connection:
+        with self.open() as connection:
             rows = connection.execute(
-                "SELECT source, sha256, doc_id FROM documents d WHERE EXISTS "
-                "(SELECT 1 FROM chunks c WHERE c.source = d.source AND c.kind = ?) ORDER BY source",
+                f"SELECT source, sha256, doc_id FROM documents d WHERE {_SEEN} AND EXISTS "
+                "(SELECT 1 FROM chunks c WHERE c.d = d.d AND c.kind = ?) ORDER BY source",
                 (kind,),
             ).fetchall()
         return {source: (digest, doc_id) for source, digest, doc_id in rows}
 
     def pieces_of(self, source: str) -> list[Chunk]:
         """Return the chunks of one document, in order."""
-        with self._open() as connection:
+        with self.open() as connection:
             rows = connection.execute(
-                f"SELECT {_CHUNK_COLUMNS} WHERE c.source = ? ORDER BY c.n", (source,)
+                f"SELECT {COLUMNS} WHERE d.source = ? AND {_SEEN} ORDER BY c.place", (source,)
             ).fetchall()
-        return [_chunk(row) for row in rows]
+        return [chunk_of(row) for row in rows]
 
     def first_vectors(self, kind: PieceKind) -> dict[str, NDArray[np.float32]]:
         """Return the first vector of each document with pieces of a kind, by source."""
         import numpy as np
 
-        with self._open() as connection:
+        with self.open() as connection:
             # With a lone min(), SQLite takes the other columns from the row that has it.
             rows = connection.execute(
-                "SELECT source, vector, min(n) FROM chunks WHERE kind = ? AND length(vector) > 0 "
-                "GROUP BY source",
+                f"SELECT d.source, v.vector, min(c.n) {_OF} JOIN vectors v ON v.n = c.n "
+                f"WHERE {_SEEN} AND c.kind = ? GROUP BY d.source",
                 (kind,),
             ).fetchall()
         return {source: np.frombuffer(body, dtype=np.float32) for source, body, _ in rows}
 
     def names(self, numbers: Sequence[int]) -> dict[int, str]:
         """Return the ids of chunks by number; numbers that are gone are left out."""
-        with self._open() as connection:
-            return dict(_select(connection, "SELECT n, id FROM chunks WHERE n IN", numbers))
+        with self.open() as connection:
+            return dict(_select(connection, f"SELECT c.n, c.id {_OF} WHERE {_SEEN} AND c.n IN", numbers))
 
     def numbers(self, ids: Sequence[str]) -> dict[str, int]:
         """Return the numbers of chunks by id; ids that are gone are left out."""
-        with self._open() as connection:
-            return dict(_select(connection, "SELECT id, n FROM chunks WHERE id IN", ids))
+        with self.open() as connection:
+            return dict(_select(connection, f"SELECT c.id, c.n {_OF} WHERE {_SEEN} AND c.id IN", ids))
 
-    def numbers_where(self, where: dict[str, Any]) -> set[int]:
+    def numbers_where(self, where: Mapping[str, Any]) -> set[int]:
         """Return the numbers of the chunks that a filter lets through."""
-        tests, values = [], []
+        tests, values = [_SEEN], []
         for key, value in where.items():
-            if key in {"kind", "source"}:
-                tests.append(f"c.{key} = ?")
-            elif key == "doc_id":
-                tests.append("d.doc_id = ?")
+            if key in {"source", "doc_id"}:
+                tests.append(f"d.{key} = ?")
+            elif key == "kind":
+                tests.append("c.kind = ?")
             else:
                 tests.append("json_extract(d.metadata, ?) = ?")
                 values.append(f'$."{key}"')
             values.append(value)
-        statement = "SELECT c.n FROM chunks c JOIN documents d ON d.source = c.source"
-        with self._open() as connection:
-            rows = connection.execute(f"{statement} WHERE {' AND '.join(tests) or '1'}", values)
+        with self.open() as connection:
+            rows = connection.execute(f"SELECT c.n {_OF} WHERE {' AND '.join(tests)}", values)
             return {row[0] for row in rows}
-
-    def _bump(self, connection: sqlite3.Connection) -> None:
-        row = connection.execute("SELECT value FROM meta WHERE key = 'version'").fetchone()
-        version = int(row[0]) + 1 if row else 1
-        connection.execute("INSERT OR REPLACE INTO meta VALUES ('version', ?)", (str(version),))
 
 
 def _select(connection: sqlite3.Connection, statement: str, values: Sequence[Any]) -> list[Any]:
@@ -311,27 +370,3 @@ def _select(connection: sqlite3.Connection, statement: str, values: Sequence[Any
         part = values[start : start + _MARKS]
         rows += connection.execute(f"{statement} ({','.join('?' * len(part))})", part).fetchall()
     return rows
-
-
-def _row(source: str, piece: Piece, vectors: Iterator[Any]) -> tuple[str, str, str, str, str, str, bytes]:
-    locator = piece.locator.model_dump_json(exclude_none=True)
-    body = b"" if piece.embed == "" else next(vectors).tobytes()
-    return chunk_id(source, piece), source, piece.kind, piece.title, piece.text, locator, body
-
-
-def _chunk(row: Any) -> Chunk:
-    n, id_, source, kind, title, text, locator, doc_id, doc_title, metadata, ordinal, siblings = row
-    return Chunk(
-        n=n,
-        id=id_,
-        source=source,
-        kind=kind,
-        title=title,
-        text=text,
-        locator=Locator.model_validate_json(locator),
-        doc_id=doc_id,
-        doc_title=doc_title,
-        metadata=json.loads(metadata),
-        ordinal=ordinal,
-        siblings=siblings,
-    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
@@ -47,6 +48,73 @@ class SourceDocument:
     """Reads the pieces; called only when the document is new or has changed."""
     licence: str = ""
     metadata: dict[str, Any] = field(default_factory=dict)
+    origin: str = ""
+    """Where it comes from, such as the address that a file was fetched from."""
+    reader: str = ""
+    """What read it, with its version; by default the kind of file and Vidence's version."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the manifest has of a document that is added again."""
+
+    d: int
+    sha256: str
+    licence: str
+    origin: str
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A document that is ready to be stored, with what was found out about it."""
+
+    document: SourceDocument
+    pieces: list[Piece]
+    language: str = ""
+    """ISO 639-1, or empty when its text is too short to tell."""
+    quality: float = 1.0
+    words: int = 0
+    digest: str = ""
+    """Hash of its words: equal for texts that differ in nothing but case, marks and spaces."""
+    signature: bytes = b""
+    """MinHash of its text, empty when that is too short."""
+    prints: Mapping[str, bytes] = field(default_factory=dict)
+    """Perceptual hashes of its images, by chunk id."""
+
+    def row(self) -> tuple[Any, ...]:
+        """Return the values of a row of the manifest, from `source` to `signature`."""
+        doc = self.document
+        return (
+            doc.source,
+            doc.doc_id,
+            doc.title,
+            doc.sha256,
+            doc.licence,
+            doc.origin,
+            doc.reader,
+            json.dumps(doc.metadata, ensure_ascii=False),
+            self.language,
+            self.quality,
+            self.words,
+            self.digest,
+            self.signature,
+        )
+
+
+@dataclass(frozen=True)
+class DuplicateGroup:
+    """Documents or images that are the same, or nearly."""
+
+    kind: Literal["exact", "near"]
+    of: Literal["text", "image"]
+    similarity: float
+    """The lowest likeness of a member to the first: Jaccard over word shingles, or share of equal bits."""
+    members: tuple[str, ...]
+    """Sources, in the order in which they were added."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the group as plain values."""
+        return {**asdict(self), "members": list(self.members)}
 
 
 @dataclass(frozen=True)
@@ -74,10 +142,25 @@ class AddReport:
     """Documents in the collection afterwards."""
     chunks: int = 0
     """Chunks in the collection afterwards."""
+    relabelled: int = 0
+    """Unchanged documents whose licence or origin was changed."""
+    resumed: int = 0
+    """Documents that an interrupted add had read and this one made visible."""
+    duplicates: tuple[DuplicateGroup, ...] = ()
+    """Groups with a document of this add; all of them are indexed."""
+    languages: dict[str, int] = field(default_factory=dict)
+    """Added documents by language."""
+    low_quality: tuple[str, ...] = ()
+    """Sources of added documents whose quality is under 0.5."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as plain values."""
-        return {**asdict(self), "failed": [asdict(failure) for failure in self.failed]}
+        return {
+            **asdict(self),
+            "failed": [asdict(failure) for failure in self.failed],
+            "duplicates": [group.to_json() for group in self.duplicates],
+            "low_quality": list(self.low_quality),
+        }
 
 
 @dataclass(frozen=True)
@@ -116,6 +199,13 @@ class VerifyReport:
     damaged: int
     """Chunks whose text no longer has the hash it was stored with."""
     repaired: bool
+    digest: str = ""
+    """Equal for collections that hold the same, however they came about; see `knowledge.upkeep.digest`."""
+    generation: int = 0
+    unfinished: bool = False
+    """Whether an interrupted add has left what no reader sees yet; the next add, or a repair, shows it."""
+    bytes: dict[str, int] = field(default_factory=dict)
+    """On disk, by part."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as plain values."""

@@ -1,7 +1,8 @@
-"""The sparse leg: BM25 over stemmed words, saved to disk and memory-mapped.
+"""The sparse leg: BM25 over stemmed words, in segments that are saved to disk and memory-mapped.
 
-BM25 with Lucene's inverse document frequency (Kamphuis et al. 2020, "Which BM25 do you mean?"), scored
-eagerly at indexing time by bm25s (Lù 2024).
+BM25 with Lucene's inverse document frequency (Kamphuis et al. 2020, "Which BM25 do you mean?"), scored at
+query time over the postings of the query's words, so that an add need not touch what is there. The scores
+are those of bm25s (Lù 2024) over all texts at once; a test compares them.
 """
 
 from __future__ import annotations
@@ -10,20 +11,31 @@ import json
 import re
 import shutil
 import threading
-from collections.abc import Iterable
-from functools import cache
+from collections.abc import Iterable, Sequence
+from itertools import islice
 from math import log
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from core.errors import unavailable
+from knowledge.legs import Change
+from knowledge.segments import Segment, build_segment, merge_segments
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from knowledge.manifest import Manifest
+    from knowledge.records import Progress
+
 _K1 = 1.2
 _B = 0.75
+_FORMAT = "2"
+_BLOCK = 20_000
+"""Pieces that are counted in memory at once."""
+_MOST_GONE = 0.25
+"""Share of pieces that are gone over which all segments are written anew."""
 _TOKEN = re.compile(r"\w+")
 _CAMEL = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 _STOP = frozenset(
@@ -34,18 +46,38 @@ _STEMMERS = threading.local()
 
 
 class SparseLeg:
-    """A read-only BM25 index at one version of a manifest."""
+    """A read-only BM25 index over one segment, or several, at one generation.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folders: A segment's folder, or several whose pieces' numbers follow on each other.
+        gone: Numbers of pieces that count no more.
+    """
+
+    def __init__(self, folders: Path | Sequence[Path], gone: NDArray[np.int64] | None = None) -> None:
         import numpy as np
 
-        bm25s = _bm25s()
-        self.numbers: NDArray[np.int64] = np.load(folder / "numbers.npy")
-        """Chunk numbers in the order of the index, ascending."""
-        self._index: Any = None
-        if len(self.numbers):
-            self._index = bm25s.BM25.load(folder, mmap=True, load_corpus=False, show_progress=False)
-        self._longest = json.loads((folder / "leg.json").read_text())["idf_max"] if len(self.numbers) else 1.0
+        self._segments = [Segment(item) for item in ([folders] if isinstance(folders, Path) else folders)]
+        none = np.zeros(0, dtype=np.int64)
+        self._stays = [
+            None
+            if gone is None or not (mask := np.isin(segment.numbers, gone)).any()
+            else np.logical_not(mask)
+            for segment in self._segments
+        ]
+        """Which pieces of each segment count; None when all do."""
+        self.numbers: NDArray[np.int64] = np.concatenate(
+            [none, *(_kept(segment.numbers, stays) for segment, stays in self._parts())]
+        )
+        """Chunk numbers in the order of the scores, ascending."""
+        lengths = [_kept(segment.lengths, stays) for segment, stays in self._parts()]
+        self.words = int(sum(int(part.sum(dtype=np.int64)) for part in lengths))
+        """Words of all pieces together."""
+        mean = max(self.words / max(len(self.numbers), 1), 1e-9)
+        self._norms = [
+            (_K1 * (1 - _B + _B * np.asarray(segment.lengths, dtype=np.float32) / mean)).astype(np.float32)
+            for segment in self._segments
+        ]
+        self._longest = _idf(len(self.numbers), 1) if len(self.numbers) else 1.0
 
     def scores(self, query: str) -> tuple[NDArray[np.float32], float]:
         """Return a score a chunk, in the order of `numbers`, and the most that any chunk could reach.
@@ -57,15 +89,21 @@ class SparseLeg:
         """
         import numpy as np
 
-        if self._index is None:
+        if not len(self.numbers):
             return np.zeros(0, dtype=np.float32), 1.0
-        words = list(dict.fromkeys(tokens(query)))
-        known = [word for word in words if word in self._index.vocab_dict]
-        bound = (len(words) - len(known)) * self._longest
-        if not known:
-            return np.zeros(len(self.numbers), dtype=np.float32), max(bound, 1e-9)
-        found = np.asarray(self._index.get_scores(known), dtype=np.float32)
-        return found, max(bound + sum(self._idf(word) for word in known), 1e-9)
+        totals = [np.zeros(len(norms), dtype=np.float32) for norms in self._norms]
+        bound = 0.0
+        for word in dict.fromkeys(tokens(query)):
+            found = [segment.postings(word) for segment in self._segments]
+            holders = self._holders(found)
+            idf = _idf(len(self.numbers), holders) if holders else self._longest
+            bound += idf
+            for total, norms, (places, counts) in zip(totals, self._norms, found, strict=True):
+                if len(places):
+                    often = np.asarray(counts, dtype=np.float32)
+                    total[places] += np.float32(idf) * often / (often + norms[places])
+        kept = [_kept(total, stays) for total, stays in zip(totals, self._stays, strict=True)]
+        return np.concatenate(kept), max(bound, 1e-9)
 
     def weight(self, word: str) -> float:
         """Return how much an unstemmed word says: its idf, half of the rarest word's when it is not here.
@@ -75,41 +113,149 @@ class SparseLeg:
         stems = tokens(word)
         if not stems:
             return self._longest / 8
-        if self._index is None or stems[0] not in self._index.vocab_dict:
-            return self._longest / 2
-        return self._idf(stems[0])
+        holders = self._holders([segment.postings(stems[0]) for segment in self._segments])
+        return _idf(len(self.numbers), holders) if holders else self._longest / 2
 
-    def _idf(self, word: str) -> float:
-        """Return the most that a known word can give."""
-        column = self._index.vocab_dict[word]
-        pointers = self._index.scores["indptr"]
-        holders = int(pointers[column + 1]) - int(pointers[column])
-        return _idf(len(self.numbers), holders)
+    def _holders(self, found: Sequence[tuple[Any, Any]]) -> int:
+        """Return how many pieces have the word of these postings."""
+        return sum(
+            len(places) if stays is None else int(stays[places].sum())
+            for (places, _), stays in zip(found, self._stays, strict=True)
+        )
+
+    def _parts(self) -> list[tuple[Segment, NDArray[np.bool_] | None]]:
+        return list(zip(self._segments, self._stays, strict=True))
+
+
+class WordLeg:
+    """Keeps the segments in step with the manifest; its state names them and what of them is gone."""
+
+    name = "sparse"
+    version = _FORMAT
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def open(self, state: str) -> SparseLeg:
+        """Return the index of a state; loading is a memory map.
+
+        Raises:
+            OSError: A file that the state names is not there.
+        """
+        import numpy as np
+
+        names, gone = _read(state)
+        numbers = np.load(self._folder / gone) if gone else None
+        return SparseLeg([self._folder / name for name in names], numbers)
+
+    def update(self, manifest: Manifest, state: str, change: Change, progress: Progress | None) -> str:
+        """Write a segment of what was added, merging it with segments that are hardly larger."""
+        import numpy as np
+
+        names, gone_file = ([], "") if change.whole else _read(state)
+        added = manifest.next_numbers() if change.whole else list(change.added)
+        gone = np.load(self._folder / gone_file) if gone_file else np.zeros(0, dtype=np.int64)
+        gone = np.union1d(gone, np.asarray(change.gone, dtype=np.int64)) if not change.whole else gone
+        # What is there and was missed (a piece of a restored snapshot) is gone no more.
+        back = np.intersect1d(gone, np.asarray(added, dtype=np.int64))
+        held = (
+            {int(n) for name in names for n in Segment(self._folder / name).numbers} if len(back) else set()
+        )
+        gone = np.setdiff1d(gone, back)
+        added = [number for number in added if number not in held]
+        texts = manifest.searched(added)
+        for start in range(0, len(added), _BLOCK):
+            name = _new()
+            build_segment(self._folder / name, islice(texts, _BLOCK), tokens)
+            names.append(name)
+            names = self._merge(names, gone)
+            if progress:
+                progress("words", min(start + _BLOCK, len(added)), len(added))
+        names, gone = self._compact(names, gone)
+        file = ""
+        if len(gone):
+            file = f"{_new()}.npy"
+            self._folder.mkdir(parents=True, exist_ok=True)
+            np.save(self._folder / file, gone)
+        return json.dumps({"segments": names, "gone": file})
+
+    def _held(self, names: Sequence[str]) -> set[int]:
+        return {int(number) for name in names for number in Segment(self._folder / name).numbers}
+
+    def _merge(self, names: list[str], gone: Any, *, everything: bool = False) -> list[str]:
+        """Keep each segment more than twice the size of the next, so that there are few."""
+        import numpy as np
+
+        while len(names) > 1:
+            parts = [Segment(self._folder / name) for name in (names if everything else names[-2:])]
+            first, last = parts[0], parts[-1]
+            crossed = len(last.numbers) and len(first.numbers) and last.numbers[0] < first.numbers[-1]
+            if not everything and len(first.numbers) > 2 * len(last.numbers) and not crossed:
+                break
+            name = _new()
+            merge_segments(
+                self._folder / name,
+                [(part, np.isin(part.numbers, gone, invert=True)) for part in parts],
+            )
+            names = [name] if everything else [*names[:-2], name]
+        return names
+
+    def _compact(self, names: list[str], gone: Any) -> tuple[list[str], Any]:
+        """Write everything anew when much is gone or numbers do not follow on each other."""
+        import numpy as np
+
+        held = [Segment(self._folder / name).numbers for name in names]
+        numbers = np.concatenate([np.zeros(0, dtype=np.int64), *held])
+        gone = np.intersect1d(gone, numbers)
+        ordered = bool((np.diff(numbers) > 0).all())
+        if len(gone) > _MOST_GONE * len(numbers) or not ordered:
+            parts = [Segment(self._folder / name) for name in names]
+            name = _new()
+            masks = [np.isin(part.numbers, gone, invert=True) for part in parts]
+            merge_segments(self._folder / name, list(zip(parts, masks, strict=True)))
+            return [name], np.zeros(0, dtype=np.int64)
+        return names, gone
+
+    def check(self, manifest: Manifest, state: str) -> Change:
+        """Compare the numbers with the manifest's, and the files with their checksums."""
+        import numpy as np
+
+        wanted = np.asarray(manifest.next_numbers(), dtype=np.int64)
+        try:
+            names, _ = _read(state)
+            held = self.open(state).numbers
+            whole = not all(Segment(self._folder / name).sound() for name in names)
+        except (OSError, ValueError, KeyError, EOFError):
+            whole, held = True, np.zeros(0, dtype=np.int64)
+        if whole:
+            return Change(wanted.tolist(), whole=True)
+        return Change(np.setdiff1d(wanted, held).tolist(), np.setdiff1d(held, wanted).tolist())
+
+    def sound(self, manifest: Manifest, state: str) -> bool:
+        """Whether the files are there."""
+        names, gone = _read(state)
+        files = [self._folder / name / "segment.json" for name in names]
+        return all(path.is_file() for path in [*files, *([self._folder / gone] if gone else [])])
+
+    def tidy(self, manifest: Manifest, state: str) -> None:
+        """Take out segments that the state does not name."""
+        names, gone = _read(state)
+        for old in self._folder.glob("*"):
+            # Readers that still map an older segment keep its pages; only the names go.
+            if old.is_dir() and old.name not in names:
+                shutil.rmtree(old, ignore_errors=True)
+            elif old.is_file() and old.name != gone:
+                old.unlink(missing_ok=True)
 
 
 def build(folder: Path, chunks: Iterable[tuple[int, str]]) -> int:
-    """Build the index over (number, text) and put it at `folder` in one step; return its size."""
-    import numpy as np
-
-    bm25s = _bm25s()
-    numbers: list[int] = []
-    texts: list[list[str]] = []
-    for number, text in chunks:
-        numbers.append(number)
-        texts.append(tokens(text))
+    """Build an index of one segment over (number, text), put it at `folder` in one step; return its size."""
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    np.save(partial / "numbers.npy", np.asarray(numbers, dtype=np.int64))
-    if numbers:
-        index = bm25s.BM25(k1=_K1, b=_B, method="lucene")
-        # An index without a single word cannot be built; a word that nobody asks for stands in.
-        index.index(texts if any(texts) else [["\0"], *texts[1:]], show_progress=False)
-        index.save(partial, show_progress=False)
-    (partial / "leg.json").write_text(json.dumps({"idf_max": _idf(len(numbers), 1)}))
+    size = build_segment(partial, chunks, tokens)
     shutil.rmtree(folder, ignore_errors=True)
     partial.rename(folder)
-    return len(numbers)
+    return size
 
 
 def tokens(text: str) -> list[str]:
@@ -130,15 +276,17 @@ def _idf(documents: int, holders: int) -> float:
     return log(1 + (documents - holders + 0.5) / (holders + 0.5))
 
 
-@cache
-def _bm25s() -> Any:
-    try:
-        import bm25s
-    except ImportError as error:
-        raise unavailable(
-            "Searching collections needs bm25s", help="Run `pip install 'vidence[rag]'`.", retryable=False
-        ) from error
-    return bm25s
+def _new() -> str:
+    return uuid4().hex[:12]
+
+
+def _read(state: str) -> tuple[list[str], str]:
+    body: dict[str, Any] = json.loads(state) if state else {"segments": [], "gone": ""}
+    return list(body["segments"]), str(body["gone"])
+
+
+def _kept(values: Any, stays: Any) -> Any:
+    return values if stays is None else values[stays]
 
 
 def _stemmer() -> Any:
