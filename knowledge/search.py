@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from knowledge.code_hits import file_hits, ranks_files
 from knowledge.collection import Collection
 from knowledge.fusion import fuse, normalise_dense, normalise_sparse, top
 from knowledge.manifest import Chunk
@@ -68,6 +69,10 @@ def search_collections(
             vectors = list(found)
         else:
             vectors = list(embedder.embed(queries))
+    if plan.by_document and plan.rerank and plan.mode == "hybrid" and not plan.where:
+        only = collections[0] if len(collections) == 1 else None
+        if only is not None and ranks_files(only):
+            return [file_hits(only, query, vector, k) for query, vector in zip(queries, vectors, strict=True)]
     results = []
     for query, vector, own in zip(queries, vectors, tokens, strict=True):
         scored: dict[str, _Scored] = {}

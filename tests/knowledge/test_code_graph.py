@@ -84,6 +84,14 @@ def test_files_are_ranked_by_path_names_and_body(leg: CodeLeg) -> None:
     assert ranker.rank("zeppelin", None, 3) == []
 
 
+def test_documents_of_a_code_collection_are_ranked_as_files(leg: CodeLeg, collections: Collections) -> None:
+    (found,) = collections.search_many("code", ["convert units to bar"], 2, by_document=True)
+    assert found[0].doc_id == "tools/units.py"
+    assert "files" in found[0].parts
+    (plain,) = collections.search_many("code", ["units"], 2, by_document=True, rerank=False)
+    assert "files" not in plain[0].parts
+
+
 def test_the_exact_lines_of_a_definition_are_cut_from_its_piece(leg: CodeLeg) -> None:
     found = one(leg, "Valve.check")
     piece = leg.lines_of(found.source, found.symbol.first, found.symbol.last)
