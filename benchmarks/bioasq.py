@@ -8,11 +8,10 @@ A question should find the snippets that experts marked for it, among those of a
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
-from benchmarks.ranking import Judged
+from benchmarks.ranking import Judged, json_lines
 from benchmarks.retrieval import arguments, first, run
 
 _NAME = "bioasq-dev"
@@ -23,7 +22,7 @@ def read_bioasq(folder: Path) -> tuple[list[dict[str, Any]], Judged]:
     corpus: dict[str, dict[str, Any]] = {}
     queries: dict[str, str] = {}
     relevant: dict[str, set[str]] = {}
-    for row in map(json.loads, (folder / "dev.jsonl").read_text().splitlines()):
+    for row in json_lines(folder / "dev.jsonl"):
         queries[row["id"]] = row["question"]
         for snippet in row["snippets"]:
             text = " ".join(snippet["text"].split())

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.ranking import Judged, measure_steps
+from benchmarks.ranking import Judged, json_lines, measure_steps
 from core.settings import Settings
 from knowledge.collections import Collections
 from models.embeddings import open_embedder
@@ -37,9 +37,9 @@ def read_scifact(folder: Path) -> tuple[list[dict[str, Any]], Judged]:
     """Return the corpus as records of an index, and the claims with their documents."""
     corpus = [
         {"id": row["doc_id"], "title": row["title"], "text": " ".join(row["abstract"])}
-        for row in map(json.loads, (folder / "corpus.jsonl").read_text().splitlines())
+        for row in json_lines(folder / "corpus.jsonl")
     ]
-    rows = map(json.loads, (folder / "claims_dev.jsonl").read_text().splitlines())
+    rows = json_lines(folder / "claims_dev.jsonl")
     relevant: dict[str, set[str]] = {}
     for line in (folder / "qrels_dev.tsv").read_text().splitlines()[1:]:
         _, claim, document, grade = line.split("\t")

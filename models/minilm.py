@@ -65,6 +65,7 @@ class MiniLm:
         self._lock = threading.Lock()
         self._loaded: _Loaded | None = None
         self._hash = ""
+        self._token_hash = ""
 
     @property
     def hash(self) -> str:
@@ -81,7 +82,10 @@ class MiniLm:
     @property
     def token_hash(self) -> str:
         """Hash of the model and of the projection of its tokens."""
-        return hashlib.blake2b(self.hash.encode() + _TOKENS_FILE.read_bytes(), digest_size=16).hexdigest()
+        if not self._token_hash:
+            body = self.hash.encode() + _TOKENS_FILE.read_bytes()
+            self._token_hash = hashlib.blake2b(body, digest_size=16).hexdigest()
+        return self._token_hash
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return one unit vector a text, shape (n, 384); texts are cut at 256 tokens."""
@@ -93,20 +97,27 @@ class MiniLm:
         """Return unit vectors, shape (n, 384), and the codes of each text's words, shape (tokens, 128)."""
         from models.late_interaction import to_codes
 
-        vectors, tokens = self._with_tokens(texts)
+        vectors, tokens = self._with_tokens(texts, self._open().projection)
         return vectors, [to_codes(found.vectors) for found in tokens]
 
     def embed_queries(self, texts: Sequence[str]) -> tuple[NDArray[np.float32], list[QueryTokens]]:
         """Return unit vectors, shape (n, 384), and the tokens of each query."""
-        return self._with_tokens(texts)
+        return self._with_tokens(texts, self._open().projection)
 
-    def _with_tokens(self, texts: Sequence[str]) -> tuple[NDArray[np.float32], list[QueryTokens]]:
+    def token_states(self, texts: Sequence[str]) -> list[NDArray[np.float32]]:
+        """Return the unit vectors of each text's words before projection, shape (tokens, 384)."""
+        import numpy as np
+
+        return [found.vectors for found in self._with_tokens(texts, np.eye(self.dim, dtype=np.float32))[1]]
+
+    def _with_tokens(
+        self, texts: Sequence[str], projection: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], list[QueryTokens]]:
         import numpy as np
 
         from models.bert import pool
         from models.late_interaction import QueryTokens, project
 
-        projection = self._open().projection
         tokens: list[Any] = [None] * len(texts)
 
         def finish(hidden: Any, encodings: Sequence[Any], places: Sequence[int]) -> Any:

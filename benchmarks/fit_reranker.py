@@ -1,0 +1,151 @@
+"""Fits what re-ranking ships: the projection of token vectors, and the weights of the score.
+
+Both are made from BioASQ (CC BY 2.5) and PubMedQA (MIT) alone. The projection is the first principal
+components of the token vectors of questions, snippets and abstracts (not centred: cosines are kept). The
+weights are chosen by nDCG@10 of BioASQ questions over snippets and of PubMedQA questions and conclusions
+over abstracts, the mean of the two, on a grid; then the line that says which late interaction a fused score
+leads one to expect is fitted by least squares.
+
+    python -m benchmarks.fit_reranker projection [--data DIR] [-o models/data/minilm_tokens.npz]
+    python -m benchmarks.fit_reranker weights [--data DIR] [--home DIR] [--limit 500]
+
+`weights` prints the constants of `knowledge/fusion.py` and `knowledge/rerank.py`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import re
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.bioasq import read_bioasq
+from benchmarks.ranking import Judged, json_lines, ndcg
+from benchmarks.retrieval import build, data_folder
+from core.settings import Settings
+from knowledge.collections import Collections
+from knowledge.records import Hit
+from models.embeddings import open_embedder
+from models.minilm import MiniLm, minilm_folder
+
+_DENSE = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
+_TOKENS = (0.0, 0.25, 0.5, 0.7, 1.0, 1.5, 2.0)
+_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
+
+
+def read_pubmedqa(folder: Path) -> tuple[list[dict[str, Any]], Judged]:
+    """Return abstracts without conclusions, and as queries each question and its conclusion's sentences.
+
+    A conclusion is a claim that its abstract supports, in words that were written for something else.
+    """
+    corpus, queries, relevant = [], {}, {}
+    for row in json_lines(folder / "dev.jsonl"):
+        corpus.append({"id": row["pmid"], "text": " ".join(row["contexts"])})
+        asked = [row["question"], *(part for part in _SENTENCE.split(row["long_answer"]) if len(part) > 30)]
+        for place, query in enumerate(asked[:3]):
+            queries[f"{row['pmid']}-{place}"] = query
+            relevant[f"{row['pmid']}-{place}"] = {row["pmid"]}
+    return corpus, Judged(queries, relevant)
+
+
+def fit_projection(data: Path, dims: int, texts: int) -> np.ndarray:
+    """Return the first principal components of token vectors, shape (dims, 384)."""
+    snippets, questions = read_bioasq(data / "bioasq")
+    abstracts, claims = read_pubmedqa(data / "pubmedqa")
+    pool = sorted({*questions.queries.values(), *claims.queries.values()})
+    pool += [row["text"] for row in (*snippets, *abstracts)]
+    model = MiniLm(minilm_folder())
+    rows = [found for found in model.token_states(random.Random(0).sample(pool, texts)) if len(found)]
+    states = np.concatenate(rows)
+    _, vectors = np.linalg.eigh(states.T @ states)
+    return np.asarray(vectors[:, ::-1][:, :dims].T)
+
+
+def fit_weights(data: Path, home: Path, limit: int) -> dict[str, float]:
+    """Return the weights that order both sets best, and the line of expectation."""
+    embedder = open_embedder(Settings())
+    collections = Collections(home / "collections", lambda: embedder)
+    sets = []
+    for name, (corpus, judged) in {
+        "bioasq-dev": read_bioasq(data / "bioasq"),
+        "pubmedqa-dev": read_pubmedqa(data / "pubmedqa"),
+    }.items():
+        print(name, build(collections, name, home, corpus), flush=True)
+        chosen = random.Random(0).sample(sorted(judged.relevant), min(limit, len(judged.relevant)))
+        sets.append(list(_scored(collections, name, judged, chosen)))
+    collections.close()
+    best = (-1.0, 0.0, 0.0)
+    for dense in _DENSE:
+        for tokens in _TOKENS:
+            each = [
+                float(np.mean([_ndcg(parts, ids, dense, tokens) for parts, ids in rows])) for rows in sets
+            ]
+            print(
+                f"dense {dense} tokens {tokens}: " + ", ".join(f"{value:.4f}" for value in each), flush=True
+            )
+            best = max(best, (sum(each) / len(each), dense, tokens))
+    _, dense, tokens = best
+    fused = np.concatenate([_fused(parts, dense) for rows in sets for parts, _ in rows])
+    late = np.concatenate([parts[:, 2] for rows in sets for parts, _ in rows])
+    slope, offset = np.polyfit(fused, late, 1)
+    return {"dense": dense, "tokens": tokens, "offset": round(offset, 3), "slope": round(slope, 3)}
+
+
+def _scored(
+    collections: Collections, name: str, judged: Judged, chosen: list[str]
+) -> Iterator[tuple[Any, list[bool]]]:
+    """Yield, a query, the parts of its candidates' scores, shape (n, 3), and which are relevant."""
+    for start in range(0, len(chosen), 64):
+        part = chosen[start : start + 64]
+        found = collections.search_many(name, [judged.queries[id_] for id_ in part], 60, by_document=True)
+        for id_, hits in zip(part, found, strict=True):
+            rows = [_parts(hit) for hit in hits if "tokens" in hit.parts]
+            marks = [hit.doc_id in judged.relevant[id_] for hit in hits if "tokens" in hit.parts]
+            missed = len(judged.relevant[id_]) - sum(marks)
+            # What was not found counts against every weight alike.
+            yield np.asarray(rows, dtype=np.float64).reshape(-1, 3), [*marks, *([True] * missed)]
+
+
+def _parts(hit: Hit) -> list[float]:
+    return [hit.parts.get("dense", 0.0), hit.parts.get("sparse", 0.0), hit.parts["tokens"]]
+
+
+def _fused(parts: Any, dense: float) -> Any:
+    return dense * parts[:, 0] + (1 - dense) * parts[:, 1]
+
+
+def _ndcg(parts: Any, marks: list[bool], dense: float, tokens: float) -> float:
+    order = np.argsort(-(_fused(parts, dense) + tokens * parts[:, 2]), kind="stable")
+    relevant = {str(place) for place, mark in enumerate(marks) if mark}
+    return ndcg([str(place) for place in order], relevant) if relevant else 0.0
+
+
+def main() -> None:
+    """Fit and print, or write the projection."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("what", choices=("projection", "weights"))
+    parser.add_argument("--data", type=Path, default=data_folder(), help="the development sets")
+    parser.add_argument("--home", type=Path, default=Path(tempfile.gettempdir()) / "vidence-bench-retrieval")
+    parser.add_argument("--limit", type=int, default=500, help="queries of each set for the weights")
+    parser.add_argument("--texts", type=int, default=700, help="texts for the projection")
+    parser.add_argument("--dims", type=int, default=128, help="length of a token's vector")
+    parser.add_argument("-o", type=Path, default=Path("models/data/minilm_tokens.npz"))
+    args = parser.parse_args()
+    if args.what == "weights":
+        print(json.dumps(fit_weights(args.data, args.home, args.limit)))
+        return
+    projection = fit_projection(args.data, args.dims, args.texts)
+    np.savez_compressed(args.o, projection=projection.astype(np.float16))
+    print(f"{args.o}: {projection.shape}")
+
+
+if __name__ == "__main__":
+    main()
