@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from knowledge.read_code import MAX_LINES, code_pieces
 from knowledge.read_pdf import pdf_pieces
 from knowledge.read_text import html_pieces
 from knowledge.readers import decode, find_files
+from tests.support.pdf import make_pdf
 
 LONG = " ".join(f"Sentence number {n} says that pump {n} runs at {n} bar." for n in range(200))
 
@@ -119,29 +119,3 @@ def test_hidden_and_generated_folders_are_left_out(tmp_path: Path) -> None:
         ("d.md", True),
         ("e.exe", False),
     ]
-
-
-def make_pdf(*pages: str) -> bytes:
-    """Return a PDF with one line of text a page, made with nothing but pypdf's own objects."""
-    from pypdf import PdfWriter
-    from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject
-
-    writer = PdfWriter()
-    font = DictionaryObject(
-        {
-            NameObject("/Type"): NameObject("/Font"),
-            NameObject("/Subtype"): NameObject("/Type1"),
-            NameObject("/BaseFont"): NameObject("/Helvetica"),
-        }
-    )
-    for text in pages:
-        page = writer.add_blank_page(300, 200)
-        stream = DecodedStreamObject()
-        stream.set_data(f"BT /F1 12 Tf 20 100 Td ({text}) Tj ET".encode())
-        page[NameObject("/Contents")] = writer._add_object(stream)
-        page[NameObject("/Resources")] = DictionaryObject(
-            {NameObject("/Font"): DictionaryObject({NameObject("/F1"): writer._add_object(font)})}
-        )
-    body = io.BytesIO()
-    writer.write(body)
-    return body.getvalue()
