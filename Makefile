@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 VIDENCE_TORCH_SPEC ?= torch==2.13.0
 EXTRAS := vision,rag,llm,demo,dev
 
-.PHONY: help setup setup-ml demo test test-marked lint typecheck format dev schemas diagram bench clean
+.PHONY: help setup setup-ml demo test test-marked lint typecheck format dev schemas diagram bench bench-retrieval clean
 
 help: ## List what a newcomer can do
 	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -59,6 +59,14 @@ diagram: setup ## Draw the compiled graph into docs/architecture.md
 bench: setup ## Measure the graph's overhead, routing and answers (see docs/status.md)
 	$(BIN)/python -m benchmarks.overhead
 	$(BIN)/python -m benchmarks.routing
+
+# One module a line, each with its own --help; a module that lacks its data says so and fails.
+RETRIEVAL_BENCHMARKS ?= retrieval bioasq images commits pubmed_faults
+
+bench-retrieval: setup ## Measure search: passages, images, code, tools (see docs/retrieval.md)
+	@status=0; for module in $(RETRIEVAL_BENCHMARKS); do \
+		echo "== benchmarks.$$module"; $(BIN)/python -m benchmarks.$$module || status=1; \
+	done; exit $$status
 
 clean: ## Remove the virtual environment and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache build dist
