@@ -79,13 +79,14 @@ async def run_queries(
     Args:
         client: Its circuit breaker is waited for: a run of many queries has time.
         queries: What to search for.
-        emit: Gets one line a query as it comes.
+        emit: Gets one line a query as it comes, one at a time, in a thread: it may write files.
         k: Records a query.
         workers: Queries under way at once; the rate limit holds whatever their number.
         records: Whether whole records come along rather than their heads.
     """
     client.http.patience_s = max(client.http.patience_s, _PATIENCE_S)
     waiting = list(queries)
+    one_at_a_time = asyncio.Lock()
     async with client.session():
         for attempt in range(1, _ROUNDS + 1):
             again: list[Query] = []
@@ -97,7 +98,8 @@ async def run_queries(
                     if not last and _may_pass(line):
                         again.append(item)
                     else:
-                        emit(line)
+                        async with one_at_a_time:
+                            await asyncio.to_thread(emit, line)
 
             async with asyncio.TaskGroup() as group:
                 for _ in range(min(workers, len(waiting))):

@@ -159,9 +159,11 @@ class EntrezHttp:
         assert self._client is not None
         data = {key: value for key, value in {**params, **self._identity}.items() if value != ""}
         url = f"{self.base_url}/{tool}.fcgi"
+        heard = False
         try:
             async with self._client.stream("POST", url, data=data) as reply:
                 await self._limiter.heard(token)
+                heard = True
                 body = bytearray()
                 async for part in reply.aiter_bytes():
                     body += part
@@ -174,7 +176,8 @@ class EntrezHttp:
                 await self._judge(reply, bytes(body))
                 return bytes(body)
         finally:
-            await self._limiter.heard(token)
+            if not heard:
+                await self._limiter.heard(token)
 
     async def _judge(self, reply: httpx.Response, body: bytes) -> None:
         """Raise for a reply that is a failure by its status, or a rate limit inside a good one."""
