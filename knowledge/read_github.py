@@ -113,8 +113,13 @@ def _issues(path: Path, objects: Sequence[Thing]) -> dict[tuple[str, int], Issue
             issue.comments.append(item)
     for issue in found.values():
         issue.comments = [item for item in issue.comments if isinstance(item, dict) and _body(item)]
-        issue.comments.sort(key=lambda item: str(item.get("created_at") or item.get("createdAt") or ""))
+        issue.comments.sort(key=_said_at)
     return found
+
+
+def _said_at(item: Thing) -> str:
+    names = ("created_at", "createdAt", "submitted_at", "submittedAt")
+    return next((str(item[name]) for name in names if item.get(name)), "")
 
 
 def _target(item: Thing) -> tuple[str, int] | None:
@@ -129,7 +134,7 @@ def _target(item: Thing) -> tuple[str, int] | None:
 def _pieces(path: Path, issue: Issue) -> list[Piece]:
     title = _title(issue)
     pieces = _said(path, _body(issue.head), title, f"#{issue.number} by {_author(issue.head)}")
-    if not pieces:
+    if not pieces and (issue.head or not issue.comments):
         pieces = [Piece(title, "passage", Locator(path=str(path), section=f"#{issue.number}"))]
     for number, comment in enumerate(issue.comments, start=1):
         what = "review comment" if _is_review(comment) else "comment"
