@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, ClassVar
 
 from agents.answer.direct import direct_answer
+from agents.answer.found_images import asks_for_images
 from agents.clarify import clarifying_question, missing
 from agents.cues import votes
 from agents.decompose import Part, decompose
@@ -103,7 +104,7 @@ class RulesPlanner:
         for action in actions:
             for args in calls(action, question, view, k=k, pick=f"{reply} {question}"):
                 items.append(_item(f"q{len(items) + 1}", question, action, args, view))
-        return items
+        return [*items, *_looks_at_found(question, items, view)]
 
     def _replan(self, view: PlanView) -> PlanDecision:
         by_id = {item.id: item for item in view.subquestions}
@@ -137,6 +138,16 @@ class RulesPlanner:
         return found
 
 
+def _looks_at_found(question: str, items: list[SubQuestion], view: PlanView) -> list[SubQuestion]:
+    """Return a look at the best image of a search, when the question is about what it shows."""
+    found = [item for item in items if item.action == "search_images"]
+    allowed = "look" in view.profile.allowed_actions
+    if not found or view.images or not allowed or asks_for_images(question) or votes(question)["look"] <= 0:
+        return []
+    args: dict[str, object] = {"image": f"{{{found[0].id}}}", "question": question}
+    return [_item(f"q{len(items) + 1}", question, "look", args, view, (found[0].id,))]
+
+
 def _untried(group: list[SubQuestion], view: PlanView) -> list[tuple[Action, str]]:
     if group[0].tool:
         return next_routes(group, view)
@@ -152,6 +163,8 @@ def _tool_actions(route: Route, view: PlanView) -> list[Action]:
         return []
     best = usable[0]
     close = [action for action in usable if route.scores[action] >= 0.5 * route.scores[best]]
+    # A second opinion on what runs beside the best route: each such call costs and seldom decides.
+    close = [action for action in close if action == best or not view.tools or action in view.tools]
     kinds = {view.image_kinds.get(image, "unknown") for image in view.images}
     if best in IMAGE_ACTIONS:
         beside = [action for kind in sorted(kinds) for action in _BESIDE.get(kind, ())]
@@ -211,6 +224,8 @@ def _unblocked(
         if need in moved:
             item = _renamed(item, need, moved[need])
         elif old is not None and old.status in ("done", "failed") and need not in view.answers:
+            if old.action == "search_images" and item.action == "look":
+                return item.model_copy(update={"status": "skipped"})
             # No answer to put in: the earlier question's own words are the best clue to what is meant.
             item = _reworded(item, need, keywords(old.question))
     return item

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import log
 
 from agents.question import ParsedQuestion
@@ -11,7 +11,9 @@ from core.contracts import Evidence
 from core.text import content_words
 
 KEEP = 24
-_SELECTABLE = ("passage", "pubmed", "code", "image")
+KEEP_WITH_IMAGE = 8
+"""Passages kept for a question with images, of the more that were retrieved for it."""
+SELECTABLE = ("passage", "pubmed", "code", "image")
 
 
 def reselect(question: ParsedQuestion, evidence: Sequence[Evidence], *, keep: int = KEEP) -> list[Evidence]:
@@ -20,7 +22,7 @@ def reselect(question: ParsedQuestion, evidence: Sequence[Evidence], *, keep: in
     What was read from the question's own images always stays; retrieved pieces compete by the share of
     the question's information (inverse document frequency over the set) that they contain.
     """
-    selectable = [item for item in evidence if item.kind in _SELECTABLE]
+    selectable = [item for item in evidence if item.kind in SELECTABLE]
     if len(selectable) <= keep:
         return list(evidence)
     bags = {item.id: set(content_words(item.content)) for item in selectable}
@@ -33,4 +35,16 @@ def reselect(question: ParsedQuestion, evidence: Sequence[Evidence], *, keep: in
         return share + item.score
 
     chosen = {item.id for item in sorted(selectable, key=bearing, reverse=True)[:keep]}
-    return [item for item in evidence if item.kind not in _SELECTABLE or item.id in chosen]
+    return [item for item in evidence if item.kind not in SELECTABLE or item.id in chosen]
+
+
+def keep_best(evidence: Sequence[Evidence], scores: Mapping[str, float], keep: int) -> list[Evidence]:
+    """Return the evidence without the retrieved pieces that score lowest; its order stays.
+
+    Args:
+        evidence: Evidence of a need.
+        scores: By evidence id, for every piece that may be left out.
+        keep: How many of those stay.
+    """
+    chosen = set(sorted(scores, key=lambda id_: (-scores[id_], id_))[:keep])
+    return [item for item in evidence if item.id not in scores or item.id in chosen]

@@ -11,6 +11,8 @@ from core.contracts import Action, SubQuestion
 from core.text import content_words
 
 SEARCH_K = 8
+WIDE_K = 24
+"""For a question with images: they are re-selected against the images (`graph/reselection.py`)."""
 TABLE_K = 12
 """Rows of a table are indexed apart, so that a question about them needs more of them."""
 MAX_IMAGES_A_ROUTE = 4
@@ -74,7 +76,8 @@ def calls(
         return [{"query": asked, "k": k}]
     if action == "search_images" and view.images:
         return [{"query": asked, "image": view.images[0], "collections": list(view.collections), "k": k}]
-    return [{"query": asked, "collections": list(view.collections), "k": k}]
+    wide = max(k, WIDE_K) if action == "search_text" and view.images else k
+    return [{"query": asked, "collections": list(view.collections), "k": wide}]
 
 
 def picked_images(words: str, images: tuple[str, ...]) -> tuple[str, ...]:

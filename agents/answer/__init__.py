@@ -23,6 +23,7 @@ def default_extractors() -> tuple[Extractor, ...]:
     from agents.answer.charts import ChartExtractor
     from agents.answer.code import CodeExtractor
     from agents.answer.fields import FieldExtractor
+    from agents.answer.found_images import FoundImagesExtractor
     from agents.answer.looked import LookedExtractor
     from agents.answer.ocr_text import OcrTextExtractor
     from agents.answer.passages import PassageExtractor
@@ -34,6 +35,7 @@ def default_extractors() -> tuple[Extractor, ...]:
         PassageExtractor(),
         CodeExtractor(),
         LookedExtractor(),
+        FoundImagesExtractor(),
     )
 
 

@@ -48,6 +48,12 @@ async def _intermediate_answers(state: State, services: Services, items: list[Su
         if item.id not in needed or item.id in known or item.status != "done":
             continue
         evidence = await evidence_of(services.store, state["run_id"], [item])
+        if item.action == "search_images":
+            # What waits for an image search looks at the image that was found.
+            best = max(evidence, key=lambda found: found.score, default=None)
+            if best is not None and best.locator.sha256:
+                answers[item.id] = best.locator.sha256
+            continue
         task = AnswerTask(parse_question(item.question), evidence, item.id, image_sizes(state))
         proposals = await propose_aside(services.extractors, task)
         if proposals.candidates:

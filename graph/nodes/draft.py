@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from agents.answer import Proposals, propose_aside
@@ -9,10 +10,10 @@ from agents.answer.base import AnswerTask
 from agents.answer.direct import direct_answer
 from agents.compose import compose
 from agents.question import ParsedQuestion, parse_question
-from agents.reselect import reselect
 from core.contracts import Candidate, Evidence
 from graph.gather import evidence_of
 from graph.needs import Need, final_needs
+from graph.reselection import reselected
 from graph.services import Services
 from graph.state import State
 from graph.view import image_sizes, profile_of, subquestions
@@ -38,7 +39,8 @@ async def draft(state: State, services: Services) -> dict[str, Any]:
         from agents.answer.chat import chat_answer
 
         evidence = await evidence_of(services.store, state["run_id"], subquestions(state))
-        reply = await chat_answer(chat, question, reselect(question, evidence), profile_of(state))
+        kept = await reselected(question, evidence, state, services)
+        reply = await chat_answer(chat, question, kept.evidence, profile_of(state))
         candidates = [*(item.model_dump() for item in reply.candidates), *candidates]
         update["usage"] = dict(reply.usage)
         update["steps"] += reply.steps
@@ -59,8 +61,10 @@ async def _propose(question: ParsedQuestion, need: Need, state: State, services:
     evidence: list[Evidence] = await evidence_of(
         services.store, state["run_id"], [*need.support, *need.routes]
     )
-    task = AnswerTask(question, reselect(question, evidence), need.routes[0].id, image_sizes(state))
-    return await propose_aside(services.extractors, task)
+    kept = await reselected(question, evidence, state, services)
+    task = AnswerTask(question, kept.evidence, need.routes[0].id, image_sizes(state))
+    proposals = await propose_aside(services.extractors, task)
+    return replace(proposals, failed=(*proposals.failed, *kept.failed))
 
 
 async def _assemble(
