@@ -1,6 +1,7 @@
 """BioASQ's development questions over their snippets as a corpus, each leg and step in the same run.
 
-A question should find the snippets that experts marked for it, among those of all questions.
+A question should find the snippets that experts marked for it, among those of all questions (with --limit,
+of the first questions: a smaller corpus, so compare figures of one run only).
 
     python -m benchmarks.bioasq [--data ../shared/data] [--home DIR] [--limit N] [-o FILE]
 """
@@ -38,7 +39,10 @@ def main() -> None:
     """Run the benchmark and print its figures."""
     args = arguments(__doc__, "vidence-bench-retrieval").parse_args()
     corpus, judged = read_bioasq(args.data / "bioasq")
-    figures = run(args, _NAME, corpus, first(judged, args.limit))
+    judged = first(judged, args.limit)
+    asked_for = set().union(*judged.relevant.values())
+    corpus = [record for record in corpus if record["id"] in asked_for]
+    figures = run(args, _NAME, corpus, judged)
     best, vectors, words = (figures[step]["ndcg@10"] for step in ("re-ranked", "vectors", "words"))
     print(f"above the vectors: {best / vectors - 1:+.1%}; above the words: {best / words - 1:+.1%}")
 

@@ -82,12 +82,12 @@ def search_collections(
         for item in scored.values():
             item.score = item.fused = _fused(item, plan.mode)
         if own is not None:
-            _add_tokens(query, own, scored)
+            _add_tokens(query, own, scored, by_document=plan.by_document)
         results.append(_hits(query, vector, scored, k, plan))
     return results
 
 
-def _add_tokens(query: str, tokens: QueryTokens, scored: Mapping[str, _Scored]) -> None:
+def _add_tokens(query: str, tokens: QueryTokens, scored: dict[str, _Scored], *, by_document: bool) -> None:
     """Let late interaction change the scores of the best candidates; the others stay below them."""
     ranked = top({id_: item.fused for id_, item in scored.items()}, len(scored))
     best = [id_ for id_, _ in ranked[:DEPTH]]
@@ -100,10 +100,29 @@ def _add_tokens(query: str, tokens: QueryTokens, scored: Mapping[str, _Scored]) 
         codes = collection.tokens.get(ids, embedder.token_dim)
         for id_, value in late_interaction(tokens, weights, codes).items():
             scored[id_].tokens = value
-            scored[id_].score = combine(scored[id_].fused, value)
+        if by_document:
+            _share_best(scored, ids, collection)
+        for id_ in ids:
+            scored[id_].score = combine(scored[id_].fused, scored[id_].tokens)
     floor = min((scored[id_].score for id_ in best), default=0.0)
     for id_, fused in ranked[DEPTH:]:
         scored[id_].score = min(fused, floor)
+
+
+def _share_best(scored: dict[str, _Scored], ids: Sequence[str], collection: Collection) -> None:
+    """Give a document's pieces the best of each part: what one piece lacks another may say."""
+    documents: dict[str, list[str]] = {}
+    for chunk in collection.manifest.chunks(ids):
+        documents.setdefault(chunk.source, []).append(chunk.id)
+    for pieces in documents.values():
+        items = [scored[id_] for id_ in pieces]
+        if len(items) == 1:
+            continue
+        fused = fuse(max(item.dense or 0.0 for item in items), max(item.sparse or 0.0 for item in items))
+        known = [item.tokens for item in items if item.tokens is not None]
+        for item in items:
+            item.fused = fused
+            item.tokens = max(known) if known else None
 
 
 def _candidates(

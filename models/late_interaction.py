@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -44,9 +45,18 @@ def best_matches(query: Array, passages: Sequence[Codes]) -> Array:
     """
     codes = np.concatenate(passages).astype(np.float32)
     lengths = np.sqrt(np.einsum("ij,ij->i", codes, codes))
-    cosines = (query @ codes.T) / np.maximum(lengths, 1e-12)
+    # BLAS's own threads spin while they wait, which costs more than it gains on cores that others share.
+    with _blas().limit(limits=1, user_api="blas"):
+        cosines = (query @ codes.T) / np.maximum(lengths, 1e-12)
     starts = np.cumsum([0, *(len(passage) for passage in passages[:-1])])
     return np.asarray(np.maximum.reduceat(cosines, starts, axis=1), dtype=np.float32)
+
+
+@cache
+def _blas() -> Any:
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def project(hidden: Array, projection: Array) -> Array:
