@@ -34,6 +34,8 @@ class PlanView:
     collections: tuple[str, ...] = ()
     collection_kinds: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """By collection: which of passage, image and code it holds, when known."""
+    tools: tuple[str, ...] = ()
+    """The tools that fit the question best, best first, by the selector; empty when it was not asked."""
     subquestions: tuple[SubQuestion, ...] = ()
     findings: dict[str, tuple[Finding, ...]] = field(default_factory=dict)
     """By sub-question id."""

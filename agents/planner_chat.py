@@ -124,6 +124,7 @@ def describe(view: PlanView) -> str:
         "clarifications": [{"asked": asked, "reply": reply} for asked, reply in view.replies],
         "profile": view.profile.name,
         "allowed_actions": sorted(_allowed(view)),
+        "suggested_actions": [name for name in view.tools if name in _allowed(view)],
         "images": [
             {"number": number, "kind": view.image_kinds.get(image, "unknown")}
             for number, image in enumerate(view.images, 1)

@@ -17,6 +17,7 @@ from models.hub import ModelHub
 from models.reranker import open_reranker
 from tools.base import ToolContext
 from tools.registry import ToolRegistry, default_registry
+from tools.suggest import ToolSuggester
 
 if TYPE_CHECKING:
     from knowledge.collections import Collections
@@ -34,6 +35,8 @@ class Services:
     registry: ToolRegistry
     planner: Planner
     extractors: Sequence[Extractor]
+    suggest: ToolSuggester | None = None
+    """Ranks tools for a question by meaning and by the record of past runs."""
 
     def tool_context(self, run_id: str, sources: dict[str, str]) -> ToolContext:
         """Return what a tool may use during one run."""
@@ -70,6 +73,8 @@ def open_services(
         max_pixels=settings.max_image_pixels,
     )
     models = ModelHub(settings, images, look_prompt=PROMPTS["vlm.look"].text)
+    registry = registry or default_registry()
+    suggests = planner is None and settings.router == "embedding"
     return Services(
         settings=settings,
         images=images,
@@ -82,9 +87,10 @@ def open_services(
             reading=ReadContext.of(settings),
         ),
         store=store or SqliteRunStore(settings.root / "runs.db"),
-        registry=registry or default_registry(),
+        registry=registry,
         planner=planner or _planner(settings, models),
         extractors=default_extractors(),
+        suggest=ToolSuggester(registry, models.embedder, settings.root) if suggests else None,
     )
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from typing import Any
+from dataclasses import replace
+from typing import Any, cast
 
-from agents.planner import PlanDecision
-from core.contracts import SubQuestion
+from agents.planner import PlanDecision, PlanView
+from agents.routes import possible
+from core.contracts import Action, SubQuestion
 from core.run_store import journal_key
 from graph.budget import exhausted
 from graph.services import Services
@@ -23,7 +26,8 @@ async def plan(state: State, services: Services) -> dict[str, Any]:
     stopped = exhausted(usage_of(state), settings, steps=len(state.get("steps", [])), rounds=rounds)
     if stopped:
         return {"decision": {"next": "draft"}, "stopped": stopped}
-    decision = await services.planner.plan(plan_view(state, settings))
+    view = await _with_tools(plan_view(state, settings), services)
+    decision = await services.planner.plan(view)
     merged = {item.id: item for item in [*subquestions(state), *decision.subquestions]}
     ready, skipped = _ready(merged, state)
     changed = {item.id: item for item in [*decision.subquestions, *ready, *skipped]}
@@ -38,6 +42,14 @@ async def plan(state: State, services: Services) -> dict[str, Any]:
         "steps": _fallback_step(decision),
         "usage": _spent(decision),
     }
+
+
+async def _with_tools(view: PlanView, services: Services) -> PlanView:
+    """Name the tools that fit the question best, before anything was looked up."""
+    if services.suggest is None or view.subquestions:
+        return view
+    allowed = [name for name in services.registry.names() if possible(cast("Action", name), view)]
+    return replace(view, tools=await asyncio.to_thread(services.suggest, view.question.stem, allowed))
 
 
 def _ready(merged: dict[str, SubQuestion], state: State) -> tuple[list[SubQuestion], list[SubQuestion]]:
