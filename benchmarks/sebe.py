@@ -1,0 +1,126 @@
+"""Re-selection against question and image, measured with and without.
+
+Charts (opencqa): 150 summaries are indexed as texts; a question about a chart, with its image, has to find
+its summary. Retrieved wide (24) by the question, then re-selected by what is written in the image.
+The question is put in three ways, each naming less: as asked; five words of it; "What does this chart show?".
+Photos (flickr8k_1000): the first captions are indexed as texts; "What is happening in this picture?" with the
+photo has to find its caption by the pixels alone, among 300.
+
+    python -m benchmarks.sebe [--data ../shared/data] [--home DIR] [--limit N] [-o FILE]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from agents.sebe import ImageView, aligned_scores
+from benchmarks.images import Bench, read_photos, recall
+from core.contracts import Locator
+from knowledge.image_text import ImageText
+from knowledge.records import Piece
+
+WIDE = 24
+GENERIC = "What does this chart show?"
+PICTURE = "What is happening in this picture?"
+
+
+def view_of(bench: Bench, path: Path, *, read: bool) -> ImageView:
+    """Return what is written in an image, read once and then cached in --home, and what its pixels mean."""
+    import hashlib
+
+    data = path.read_bytes()
+    pixels = bench.images.decode(data, str(path))
+    meaning = bench.collections.image_meaning(pixels)
+    if not read:
+        return ImageView("", meaning)
+    piece = Piece("", "image", Locator(path=str(path), sha256=hashlib.sha256(data).hexdigest()))
+    written = ImageText(bench.home / "cache", "always").add_to(piece, lambda *_: pixels)
+    return ImageView(written.text.strip(), meaning)
+
+
+def measure(
+    bench: Bench, name: str, asked: Sequence[tuple[str, str]], views: Sequence[ImageView], wide: int
+) -> dict[str, Any]:
+    """Return recall without and with re-selection, and the share that retrieving wide can reach."""
+    found = bench.collections.search_many(name, [query for query, _ in asked], wide, by_document=True)
+    before, after = [], []
+    for (_, wanted), hits, view in zip(asked, found, views, strict=True):
+        ids = [hit.doc_id for hit in hits]
+        scores = aligned_scores(
+            [hit.text for hit in hits], [hit.score for hit in hits], [view], bench.embedder
+        )
+        order = sorted(range(len(ids)), key=lambda place: -scores[place])
+        before.append(ids.index(wanted) if wanted in ids else 10_000)
+        ranked = [ids[place] for place in order]
+        after.append(ranked.index(wanted) if wanted in ranked else 10_000)
+    return {
+        "without": recall(before),
+        "with": recall(after),
+        "within reach": round(sum(rank < wide for rank in before) / max(len(before), 1), 3),
+    }
+
+
+def charts(bench: Bench, folder: Path, limit: int) -> dict[str, Any]:
+    """Measure charts; all summaries are indexed, `limit` counts questions."""
+    rows = [json.loads(line) for line in (folder / "dev.jsonl").read_text().splitlines()]
+    bench.index("summaries", [{"id": row["id"], "text": row["summary"]} for row in rows], folder)
+    rows = rows[: limit or None]
+    views = []
+    for place, row in enumerate(rows, start=1):
+        views.append(view_of(bench, folder / row["image"], read=True))
+        if place % 25 == 0:
+            print(f"  read {place}/{len(rows)} charts", flush=True)
+    ways = {
+        "as asked": lambda row: row["question"],
+        "first five words": lambda row: " ".join(row["question"].split()[:5]),
+        "generic": lambda row: GENERIC,
+    }
+    result: dict[str, Any] = {"questions": len(rows)}
+    for way, put in ways.items():
+        asked = [(put(row), row["id"]) for row in rows]
+        result[way] = measure(bench, "summaries", asked, views, WIDE)
+        result[f"{way}, all {len(rows)} retrieved"] = measure(bench, "summaries", asked, views, 150)
+    return result
+
+
+def photos(bench: Bench, folder: Path, limit: int) -> dict[str, Any]:
+    """Measure photos without text: every caption is retrieved, the pixels decide."""
+    rows = read_photos(folder, limit)
+    bench.index("captions", [{"id": row["id"], "text": row["captions"][0]} for row in rows], folder)
+    views = [view_of(bench, folder / row["image"], read=False) for row in rows]
+    asked = [(PICTURE, row["id"]) for row in rows]
+    return {"photos": len(rows), "generic": measure(bench, "captions", asked, views, len(rows))}
+
+
+def main() -> None:
+    """Print, or write, one JSON object."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, default=Path(os.environ.get("VIDENCE_DATA", "../shared/data")))
+    parser.add_argument("--home", type=Path, help="Keep collections and what was read here.")
+    parser.add_argument("--limit", type=int, default=0, help="Only the first N questions and photos.")
+    parser.add_argument("--json", action="store_true", help="Accepted; the result is JSON always.")
+    parser.add_argument("-o", "--output", type=Path)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        bench = Bench(given.home or Path(scratch))
+        result = {
+            "opencqa": charts(bench, given.data / "opencqa", given.limit),
+            "flickr": photos(bench, given.data / "flickr8k_1000", given.limit),
+        }
+        bench.collections.close()
+    text = json.dumps(result, indent=1)
+    if given.output:
+        given.output.write_text(text + "\n")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
