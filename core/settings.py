@@ -35,6 +35,10 @@ class Settings(BaseModel):
 
     home: Path = Field(Path("~/.vidence"), description="Where runs, images and indexes live.")
 
+    dense_url: str = Field(
+        "", description="Server of vectors: `http://HOST:PORT` (chromadb) or `postgresql://...` (pgvector)."
+    )
+
     planner: ModelRole = "embedded"
     answerer: ModelRole = "embedded"
     vlm: ModelRole = "embedded"

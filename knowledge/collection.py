@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,6 +63,13 @@ class Collection:
         self.tokens.close()
         self.manifest.close()
         self._sparse = None
+
+    def drop_remote(self) -> None:
+        """Delete what the collection keeps on a server; a server that is away keeps it."""
+        record = self.manifest.leg("dense")
+        if self.vectors.url and record is not None:
+            with suppress(VidenceError):
+                self.vectors.store(record.state).drop()
 
     @contextmanager
     def writing(self) -> Iterator[None]:

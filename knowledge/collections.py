@@ -7,23 +7,27 @@ import shutil
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from core.contracts import OcrLine
 from core.errors import invalid_input, not_found
 from knowledge import ingest, upkeep
 from knowledge.code_leg import CodeLeg
 from knowledge.collection import Collection
+from knowledge.duplicates import find_duplicates
 from knowledge.image_bridge import ConseBridge
 from knowledge.image_options import ImageOptions
 from knowledge.image_search import DEPTH, has_images, join_images, search_by_image
 from knowledge.image_text import ImageText
+from knowledge.lineage import lineage as lineage_of
 from knowledge.read_context import ReadContext
 from knowledge.records import (
     AddReport,
     CollectionInfo,
+    DuplicateGroup,
     Hit,
     IndexKind,
+    Lineage,
     Progress,
     SearchMode,
     VerifyReport,
@@ -100,6 +104,7 @@ class Collections:
         *,
         kind: IndexKind = "auto",
         progress: Progress | None = None,
+        lineage: Lineage | None = None,
     ) -> AddReport:
         """Add files and folders to a collection, which is made if it does not exist.
 
@@ -110,7 +115,7 @@ class Collections:
         collection = self._get(name, create=True)
         try:
             with collection.writing():
-                return ingest.add(collection, paths, kind, progress, self._reading)
+                return ingest.add(collection, paths, kind, progress, self._reading, lineage)
         finally:
             if new and not collection.manifest.counts(pending=True)[0]:
                 # A first add that failed leaves no empty collection behind.
@@ -262,6 +267,14 @@ class Collections:
         with collection.writing():
             return upkeep.reembed(collection, progress)
 
+    def duplicates(self, name: str) -> list[DuplicateGroup]:
+        """Return the documents and images of a collection that are the same or nearly, in groups."""
+        return find_duplicates(self._get(name).manifest)
+
+    def lineage(self, name: str, item: str = "") -> list[dict[str, Any]]:
+        """Return where a collection's documents come from, or one; raises `not_found`."""
+        return lineage_of(self._get(name).manifest, item)
+
     def drop(self, name: str) -> None:
         """Delete a collection with its snapshots."""
         with self._get(name).writing():
@@ -271,6 +284,7 @@ class Collections:
         with self._lock:
             collection = self._open.pop(name, None)
             if collection is not None:
+                collection.drop_remote()
                 collection.close()
             shutil.rmtree(self._root / name, ignore_errors=True)
 

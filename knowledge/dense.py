@@ -93,14 +93,14 @@ class VectorLeg:
 
     def __init__(self, folder: Path, url: str = "") -> None:
         self._folder = folder
-        self._url = url
+        self.url = url
         self._open: tuple[str, str, VectorStore] | None = None
         self.embedder_hash = ""
 
     @property
     def version(self) -> str:
         """The format, the embedding model and the place of the store."""
-        place = hashlib.sha256(self._url.encode()).hexdigest()[:8] if self._url else "files"
+        place = hashlib.sha256(self.url.encode()).hexdigest()[:8] if self.url else "files"
         return f"{_FORMAT}:{place}:{self.embedder_hash}"
 
     def close(self) -> None:
@@ -114,7 +114,7 @@ class VectorLeg:
         # Another process may have written since: chromadb would go on with what it read at first.
         if self._open is None or self._open[0] != name or (seen and self._open[1] not in {"", seen}):
             self.close()
-            self._open = (name, seen, open_store(self._url, self._folder, name))
+            self._open = (name, seen, open_store(self.url, self._folder, name))
         elif seen:
             self._open = (name, seen, self._open[2])
         return self._open[2]
@@ -179,11 +179,11 @@ class VectorLeg:
             self.store(state).delete(gone)
         for old in self._folder.glob("*"):
             # Readers that still map an older store keep its pages; only the names go.
-            if self._url or old.name != state:
+            if self.url or old.name != state:
                 shutil.rmtree(old, ignore_errors=True)
 
     def _exists(self, state: str) -> bool:
-        return bool(state) and (bool(self._url) or (self._folder / state).is_dir())
+        return bool(state) and (bool(self.url) or (self._folder / state).is_dir())
 
 
 class DenseView:

@@ -337,6 +337,39 @@ class Manifest:
             ).fetchall()
         return {source: np.frombuffer(body, dtype=np.float32) for source, body, _ in rows}
 
+    def documents(self, columns: str, item: str = "") -> list[Any]:
+        """Return columns of every document, or of those with a source, an id or a piece of a name."""
+        test = (
+            "AND (d.source = ? OR d.doc_id = ? OR d.d IN (SELECT c.d FROM chunks c WHERE c.id = ?))"
+            if item
+            else ""
+        )
+        with self.open() as connection:
+            return connection.execute(
+                f"SELECT {columns} FROM documents d WHERE {_SEEN} {test} ORDER BY d.d",
+                (item,) * 3 * bool(item),
+            ).fetchall()
+
+    def fingerprints(self) -> list[tuple[str, str, bytes]]:
+        """Return source, digest of words and signature of every document, in the order of adding."""
+        return self.documents("d.source, d.digest, d.signature")
+
+    def image_prints(self) -> list[tuple[str, str | None, bytes]]:
+        """Return source, hash and perceptual hash of every image piece, in the order of adding."""
+        with self.open() as connection:
+            return connection.execute(
+                f"SELECT d.source, json_extract(c.locator, '$.sha256'), c.print {_OF} "
+                f"WHERE {_SEEN} AND c.kind = 'image' ORDER BY c.n"
+            ).fetchall()
+
+    def waiting(self) -> int:
+        """Return how many documents were written that no generation shows yet."""
+        with self.open() as connection:
+            row = connection.execute(
+                f"SELECT count(*) FROM documents d WHERE {_NEXT} AND born > {self.version}"
+            )
+            return int(row.fetchone()[0])
+
     def names(self, numbers: Sequence[int]) -> dict[int, str]:
         """Return the ids of chunks by number; numbers that are gone are left out."""
         with self.open() as connection:

@@ -55,6 +55,15 @@ class SourceDocument:
 
 
 @dataclass(frozen=True)
+class Lineage:
+    """What an add says of everything in it; what a record or a reader says of itself goes before."""
+
+    licence: str = ""
+    origin: str = ""
+    """Where it comes from."""
+
+
+@dataclass(frozen=True)
 class Known:
     """What the manifest has of a document that is added again."""
 

@@ -21,7 +21,7 @@ _PACKAGES = {
     "cv2": "vision",
     "onnxruntime": "vision",
     "chromadb": "rag",
-    "bm25s": "rag",
+    "Stemmer": "rag",
     "tokenizers": "rag",
 }
 

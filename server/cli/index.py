@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,11 +17,14 @@ from server.cli.output import emit_json, err_console, handle_errors, out_console
 
 if TYPE_CHECKING:
     from knowledge.collections import Collections
-    from knowledge.records import AddReport
+    from knowledge.records import AddReport, DuplicateGroup
 
 app = typer.Typer(no_args_is_help=True)
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Name = Annotated[str, typer.Argument(help="The collection's name.")]
+
+
+_SHOWN = 10
 
 
 class Kind(StrEnum):
@@ -55,6 +58,7 @@ def open_collections(settings: Settings) -> Iterator[Collections]:
         ImageOptions.of(settings),
         open_reranker(settings),
         reading=ReadContext.of(settings),
+        dense_url=settings.dense_url,
     )
     try:
         yield collections
@@ -67,19 +71,26 @@ def add(
     paths: Annotated[list[str], typer.Argument(help="Files, folders, and https:// or s3:// addresses.")],
     collection: Annotated[str, typer.Option("--collection", "-c", help="The collection to add to.")],
     kind: Annotated[Kind, typer.Option(help="What to take the files for.")] = Kind.auto,
+    licence: Annotated[str, typer.Option(help="Licence of what is added, kept as its lineage.")] = "",
+    source: Annotated[str, typer.Option(help="Where it comes from, kept as its lineage.")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Add Markdown, text, HTML, PDF, CSV, JSON, JSON lines, GitHub exports, images, DICOM and source code.
 
     Adding again changes nothing; changed files replace their old pieces. A file that cannot be read is
-    reported and the rest is added.
+    reported and the rest is added. Duplicates are added too, and reported. What an interrupted add has read
+    is kept; the next one goes on there.
     """
+    from knowledge.records import Lineage
+
     with (
         handle_errors(as_json),
         open_collections(load_settings()) as collections,
         _progress(as_json) as progress,
     ):
-        report = collections.add(collection, paths, kind=kind.value, progress=progress)
+        report = collections.add(
+            collection, paths, kind=kind.value, progress=progress, lineage=Lineage(licence, source)
+        )
         if as_json:
             emit_json(report.to_json())
         else:
@@ -145,13 +156,64 @@ def snapshot(collection: Name, as_json: AsJson = False) -> None:
 @app.command()
 def restore(
     collection: Name,
-    snapshot: Annotated[str, typer.Argument(help="The snapshot's name, as `index list --json` gives it.")],
+    snapshot: Annotated[
+        str,
+        typer.Argument(help="A name that `index list --json` gives; by default the latest."),
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Take a collection back to a snapshot."""
+    """Take a collection back to a snapshot; without a name to the latest one."""
+    with (
+        handle_errors(as_json),
+        open_collections(load_settings()) as collections,
+        _progress(as_json) as progress,
+    ):
+        name = collections.restore(collection, snapshot, progress=progress)
+        _say({"collection": collection, "restored": name}, f"Restored {name}", as_json)
+
+
+@app.command()
+def reembed(collection: Name, as_json: AsJson = False) -> None:
+    """Make all vectors of a collection anew with the embedding model of the settings.
+
+    Searches go on with the old vectors until all are made; an interrupted run goes on where it was.
+    """
+    with (
+        handle_errors(as_json),
+        open_collections(load_settings()) as collections,
+        _progress(as_json) as progress,
+    ):
+        count = collections.reembed(collection, progress=progress)
+        _say({"collection": collection, "vectors": count}, f"Made {count:,} vectors", as_json)
+
+
+@app.command()
+def duplicates(collection: Name, as_json: AsJson = False) -> None:
+    """Show which documents and images of a collection are the same, or nearly."""
     with handle_errors(as_json), open_collections(load_settings()) as collections:
-        collections.restore(collection, snapshot)
-        _say({"collection": collection, "restored": snapshot}, f"Restored {snapshot}", as_json)
+        groups = collections.duplicates(collection)
+        if as_json:
+            emit_json({"collection": collection, "duplicates": [group.to_json() for group in groups]})
+        else:
+            _show_duplicates(groups)
+
+
+@app.command()
+def lineage(
+    collection: Name,
+    item: Annotated[str, typer.Argument(help="A document's or a hit's id; all documents by default.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Show where documents come from: hash, licence, source, reader, time, embedding model."""
+    with handle_errors(as_json), open_collections(load_settings()) as collections:
+        items = collections.lineage(collection, item)
+        if as_json:
+            emit_json({"collection": collection, "items": items})
+            return
+        for body in items:
+            out_console().print(f"[bold]{escape(body['id'])}[/]")
+            for name, value in body.items():
+                out_console().print(f"  {name}: {escape(str(value))}")
 
 
 @app.command()
@@ -176,8 +238,24 @@ def _show_report(report: AddReport) -> None:
         f"{report.unchanged:,} unchanged, {len(report.failed):,} failed, {report.skipped:,} of other types"
     )
     console.print(f"It holds {report.documents:,} documents in {report.chunks:,} pieces.")
+    if report.duplicates:
+        console.print("The same, or nearly, as something that is there (all of it is indexed):")
+        _show_duplicates(report.duplicates[:_SHOWN])
     for item in report.failed:
         err_console().print(f"[red]{item.kind}[/] {escape(item.path)}: {escape(item.message)}")
+
+
+def _show_duplicates(groups: Sequence[DuplicateGroup]) -> None:
+    console = out_console()
+    if not groups:
+        console.print("No duplicates.")
+    for group in groups:
+        first, *others = group.members
+        more = f" and {len(others) - _SHOWN:,} more" if len(others) > _SHOWN else ""
+        console.print(
+            f"  {group.kind} {group.of}, {group.similarity:.0%}: {escape(first)} = "
+            f"{escape(', '.join(others[:_SHOWN]))}{more}"
+        )
 
 
 @contextmanager
