@@ -36,10 +36,15 @@ async def find(
 
     Connectors among their names (`@wiki`) are left out: `search_external` searches them.
     """
-    own = [name for name in collections if not name.startswith(MARK)]
-    if collections and not own:
+    mine = own(collections)
+    if collections and not mine:
         return []
-    return await asyncio.to_thread(context.collections.search, own, query, k, where={"kind": kind})
+    return await asyncio.to_thread(context.collections.search, mine, query, k, where={"kind": kind})
+
+
+def own(collections: Sequence[str]) -> list[str]:
+    """Return the names that are collections, without the connectors among them."""
+    return [name for name in collections if not name.startswith(MARK)]
 
 
 def evidence_of(

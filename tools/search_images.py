@@ -15,7 +15,7 @@ from core.images import StoredImage
 from knowledge.image_text import best_line
 from knowledge.records import Hit
 from tools.base import Cost, Need, ToolArgs, ToolContext, make_evidence
-from tools.found import find
+from tools.found import find, own
 
 _RRF = 60
 """Cormack et al. 2009; words and an image are joined by rank, because their scores mean different things."""
@@ -71,7 +71,7 @@ class SearchImages:
         if not args.image:
             return by_words
         try:
-            alike = await asyncio.to_thread(_alike, context, args.image, args.collections, args.k)
+            alike = await asyncio.to_thread(_alike, context, args.image, own(args.collections), args.k)
         except VidenceError:
             # Words may do alone; an image alone may not.
             if not by_words:
