@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from core.errors import VidenceError
 from knowledge.chunks import CHUNK_WORDS, count_words, markdown_sections, split_text
 from knowledge.read_code import MAX_LINES, code_pieces
+from knowledge.read_html import html_pieces
 from knowledge.read_pdf import pdf_pieces
-from knowledge.read_text import html_pieces
 from knowledge.readers import decode, find_files
 from tests.support.pdf import make_pdf
 
