@@ -1,15 +1,16 @@
-"""Fits what re-ranking ships: the projection of token vectors, and the weights of the score.
+"""Fits what re-ranking ships: the projection of token vectors, and the weight of the score.
 
 Both are made from BioASQ (CC BY 2.5) and PubMedQA (MIT) alone. The projection is the first principal
 components of the token vectors of questions, snippets and abstracts (not centred: cosines are kept). The
-weights are chosen by nDCG@10 of BioASQ questions over snippets and of PubMedQA questions and conclusions
-over abstracts, the mean of the two, on a grid; then the line that says which late interaction a fused score
-leads one to expect is fitted by least squares.
+weight of late interaction beside the fused score is chosen on a grid by nDCG@10, the mean of BioASQ
+questions over snippets and of PubMedQA questions and conclusions over abstracts; then the line that says
+which late interaction a fused score leads one to expect is fitted by least squares.
 
     python -m benchmarks.fit_reranker projection [--data DIR] [-o models/data/minilm_tokens.npz]
     python -m benchmarks.fit_reranker weights [--data DIR] [--home DIR] [--limit 500]
 
-`weights` prints the constants of `knowledge/fusion.py` and `knowledge/rerank.py`.
+`weights` prints the constants of `knowledge/rerank.py`. The fused score itself is left alone, because what
+abstains rests on it.
 """
 
 from __future__ import annotations
@@ -30,11 +31,11 @@ from benchmarks.ranking import Judged, json_lines, ndcg
 from benchmarks.retrieval import build, data_folder
 from core.settings import Settings
 from knowledge.collections import Collections
+from knowledge.fusion import DENSE_WEIGHT
 from knowledge.records import Hit
 from models.embeddings import open_embedder
 from models.minilm import MiniLm, minilm_folder
 
-_DENSE = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 _TOKENS = (0.0, 0.25, 0.5, 0.7, 1.0, 1.5, 2.0)
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
 
@@ -68,7 +69,7 @@ def fit_projection(data: Path, dims: int, texts: int) -> np.ndarray:
 
 
 def fit_weights(data: Path, home: Path, limit: int) -> dict[str, float]:
-    """Return the weights that order both sets best, and the line of expectation."""
+    """Return the weight that orders both sets best, and the line of expectation."""
     embedder = open_embedder(Settings())
     collections = Collections(home / "collections", lambda: embedder)
     sets = []
@@ -76,25 +77,21 @@ def fit_weights(data: Path, home: Path, limit: int) -> dict[str, float]:
         "bioasq-dev": read_bioasq(data / "bioasq"),
         "pubmedqa-dev": read_pubmedqa(data / "pubmedqa"),
     }.items():
-        print(name, build(collections, name, home, corpus), flush=True)
-        chosen = random.Random(0).sample(sorted(judged.relevant), min(limit, len(judged.relevant)))
+        chosen = list(judged.relevant)[:limit]
+        wanted = set().union(*(judged.relevant[id_] for id_ in chosen))
+        records = [record for record in corpus if record["id"] in wanted]
+        print(name, build(collections, name, home, records), flush=True)
         sets.append(list(_scored(collections, name, judged, chosen)))
     collections.close()
-    best = (-1.0, 0.0, 0.0)
-    for dense in _DENSE:
-        for tokens in _TOKENS:
-            each = [
-                float(np.mean([_ndcg(parts, ids, dense, tokens) for parts, ids in rows])) for rows in sets
-            ]
-            print(
-                f"dense {dense} tokens {tokens}: " + ", ".join(f"{value:.4f}" for value in each), flush=True
-            )
-            best = max(best, (sum(each) / len(each), dense, tokens))
-    _, dense, tokens = best
-    fused = np.concatenate([_fused(parts, dense) for rows in sets for parts, _ in rows])
+    best = (-1.0, 0.0)
+    for tokens in _TOKENS:
+        each = [float(np.mean([_ndcg(parts, ids, tokens) for parts, ids in rows])) for rows in sets]
+        print(f"tokens {tokens}: " + ", ".join(f"{value:.4f}" for value in each), flush=True)
+        best = max(best, (sum(each) / len(each), tokens))
+    fused = np.concatenate([_fused(parts) for rows in sets for parts, _ in rows])
     late = np.concatenate([parts[:, 2] for rows in sets for parts, _ in rows])
     slope, offset = np.polyfit(fused, late, 1)
-    return {"dense": dense, "tokens": tokens, "offset": round(offset, 3), "slope": round(slope, 3)}
+    return {"tokens": best[1], "offset": round(offset, 3), "slope": round(slope, 3)}
 
 
 def _scored(
@@ -116,12 +113,12 @@ def _parts(hit: Hit) -> list[float]:
     return [hit.parts.get("dense", 0.0), hit.parts.get("sparse", 0.0), hit.parts["tokens"]]
 
 
-def _fused(parts: Any, dense: float) -> Any:
-    return dense * parts[:, 0] + (1 - dense) * parts[:, 1]
+def _fused(parts: Any) -> Any:
+    return DENSE_WEIGHT * parts[:, 0] + (1 - DENSE_WEIGHT) * parts[:, 1]
 
 
-def _ndcg(parts: Any, marks: list[bool], dense: float, tokens: float) -> float:
-    order = np.argsort(-(_fused(parts, dense) + tokens * parts[:, 2]), kind="stable")
+def _ndcg(parts: Any, marks: list[bool], tokens: float) -> float:
+    order = np.argsort(-(_fused(parts) + tokens * parts[:, 2]), kind="stable")
     relevant = {str(place) for place, mark in enumerate(marks) if mark}
     return ndcg([str(place) for place in order], relevant) if relevant else 0.0
 
@@ -134,7 +131,7 @@ def main() -> None:
     parser.add_argument("what", choices=("projection", "weights"))
     parser.add_argument("--data", type=Path, default=data_folder(), help="the development sets")
     parser.add_argument("--home", type=Path, default=Path(tempfile.gettempdir()) / "vidence-bench-retrieval")
-    parser.add_argument("--limit", type=int, default=500, help="queries of each set for the weights")
+    parser.add_argument("--limit", type=int, default=500, help="first queries of each set for the weights")
     parser.add_argument("--texts", type=int, default=700, help="texts for the projection")
     parser.add_argument("--dims", type=int, default=128, help="length of a token's vector")
     parser.add_argument("-o", type=Path, default=Path("models/data/minilm_tokens.npz"))
