@@ -8,6 +8,7 @@ from agents.checks import CheckedCandidate
 from agents.evidence_level import evidence_level
 from agents.inspection import inspect
 from agents.judge import RankedCandidate
+from agents.pinpoint import citation_of, pinpoint
 from agents.profiles import Profile
 from agents.prompts import prompt_versions
 from core.contracts import Citation, RunResult, StepRecord, merge_by_id
@@ -53,7 +54,11 @@ async def build_result(state: State, services: Services) -> RunResult:
     gathered = await evidence_of(services.store, state["run_id"], items)
     cited = _citations(best.checked) if best else ()
     direct = await services.store.get_evidence(state["run_id"], [citation.evidence_id for citation in cited])
-    evidence = merge_by_id(direct, gathered)[:EVIDENCE_SHOWN]
+    parts = pinpoint(best.checked.candidate.short_answer, direct) if best else []
+    if parts:
+        await services.store.put_evidence(state["run_id"], parts)
+        cited += tuple(map(citation_of, parts))
+    evidence = merge_by_id([*direct, *parts], gathered)[:EVIDENCE_SHOWN]
     common: dict[str, Any] = {
         "run_id": state["run_id"],
         "thread_id": state.get("thread_id", ""),
