@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-Role = Literal["definition", "value", "arguments", "call", "subclass", "file"]
+Role = Literal["definition", "value", "arguments", "call", "head", "subclass", "file"]
 _DEFINITIONS = 3
-_CALLERS = 20
+_CALLERS = 7
+"""With the heads of the callers and their classes this stays under what is kept for an answer."""
+_LISTED = 20
 _FILES = 4
 _BASES = 4
 _OWNERS = frozenset({"class", "function", "method"})
@@ -223,12 +225,29 @@ def _calls(leg: CodeLeg, found: Found) -> list[CodeHit]:
         hits.append(CodeHit(piece, "call", round(0.999 - 0.001 * len(hits), 4), about))
         if len(hits) == _CALLERS:
             break
-    return hits
+    return hits + _heads(leg, hits)
+
+
+def _heads(leg: CodeLeg, hits: Sequence[CodeHit]) -> list[CodeHit]:
+    """Return the first lines of callers, and of the classes around them, to be quoted for their names."""
+    found: dict[tuple[str, str], CodeHit] = {}
+    for hit in hits:
+        symbols = {item.symbol.qualified: item for item in leg.index.symbols_of(hit.chunk.source)}
+        parts = str(hit.about["caller"]).split(".")
+        for end in range(1, len(parts) + 1):
+            item = symbols.get(".".join(parts[:end]))
+            if item is None:
+                continue
+            chunk = leg.lines_of(item.source, item.symbol.line, item.symbol.line)
+            if chunk is not None:
+                about = about_symbol(item.symbol)
+                found[item.source, item.symbol.qualified] = CodeHit(chunk, "head", 0.95, about)
+    return list(found.values())
 
 
 def _subclasses(leg: CodeLeg, found: Found) -> list[CodeHit]:
     hits: list[CodeHit] = []
-    for item in leg.index.subclasses(found.symbol.name)[:_CALLERS]:
+    for item in leg.index.subclasses(found.symbol.name)[:_LISTED]:
         for hit in _definition(leg, item, round(0.999 - 0.001 * len(hits), 4)):
             hits.append(CodeHit(hit.chunk, "subclass", hit.score, {**hit.about, "of": found.symbol.name}))
     return hits

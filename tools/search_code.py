@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from knowledge.code_search import CodeHit
     from knowledge.records import Hit
 
-_MOST = 24
+_MOST = 32
 _COMMITS = 5
 
 
@@ -84,7 +84,7 @@ def _exact(context: ToolContext, args: SearchArgs, query: CodeQuery) -> list[tup
         if leg is None:
             continue
         hits = [] if query.wish == "commit" else look_up(leg, query)
-        if not hits and query.wish in ("file", "place"):
+        if not hits and not query.names and query.wish in ("file", "place"):
             vector = context.models.embedder().embed([args.query])[0]
             hits = find_files(leg, query, args.query, vector)
         found += [(name, hit) for hit in hits]

@@ -59,21 +59,29 @@ def _definition(roles: dict[str, list[Evidence]]) -> Candidate | None:
 
 
 def _file(roles: dict[str, list[Evidence]]) -> Candidate | None:
-    pieces = roles.get("definition") or roles.get("file") or []
-    return _at(pieces, lambda item, _: item.locator.path or item.source)
+    pieces = roles.get("definition")
+    return _at(
+        pieces or roles.get("file", []), lambda item, _: item.locator.path or item.source, known=bool(pieces)
+    )
 
 
 def _place(roles: dict[str, list[Evidence]]) -> Candidate | None:
-    return _definition(roles) or _at(roles.get("file", []), place_of)
+    return _definition(roles) or _at(roles.get("file", []), place_of, known=False)
 
 
-def _at(pieces: Sequence[Evidence], short: Callable[[Evidence, int], str]) -> Candidate | None:
+def _at(
+    pieces: Sequence[Evidence], short: Callable[[Evidence, int], str], *, known: bool = True
+) -> Candidate | None:
+    """Return the first piece's line as the answer; one that was ranked, not known, is less sure."""
     for item in pieces:
         number = int(_about(item)["line"])
         line = line_of(item, number)
         if line:
             return _candidate(
-                f"{line} ({cited_at(item, number)})", short(item, number), [(line, item, [line])], 0.97
+                f"{line} ({cited_at(item, number)})",
+                short(item, number),
+                [(line, item, [line])],
+                0.97 if known else 0.75,
             )
     return None
 
@@ -149,9 +157,14 @@ def _callers(roles: dict[str, list[Evidence]]) -> Candidate | None:
         if not line:
             continue
         claims.append((line, item, [line]))
-        caller = str(about["caller"]) or "the top of the file"
-        if caller not in names:
-            names.append(caller)
+        caller = str(about["caller"])
+        heads = _heads_of(roles.get("head", []), item.source, caller)
+        claims += [(text, head, [text]) for head, text in heads if (text, head, [text]) not in claims]
+        # A name is given as far as a line that has it can be quoted.
+        shown = ".".join(str(_about(head)["name"]) for head, _ in heads)
+        if shown and shown not in names:
+            names.append(shown)
+        caller = caller or "the top of the file"
         places.append(f"{caller} ({cited_at(item, number)})")
     if not claims:
         return None
@@ -162,6 +175,16 @@ def _callers(roles: dict[str, list[Evidence]]) -> Candidate | None:
     return _candidate(
         f"{called} is called by {'; '.join(places)}{more}{sure}", ", ".join(names), claims, 0.96
     )
+
+
+def _heads_of(pieces: Sequence[Evidence], source: str, caller: str) -> list[tuple[Evidence, str]]:
+    """Return the pieces with the lines that name a caller, its class first."""
+    found = []
+    for item in pieces:
+        qualified = str(_about(item)["qualified"])
+        if item.source == source and (caller == qualified or caller.startswith(qualified + ".")):
+            found.append((qualified, item, line_of(item, int(_about(item)["line"]))))
+    return [(item, line) for _, item, line in sorted(found, key=lambda entry: len(entry[0])) if line]
 
 
 def _subclasses(roles: dict[str, list[Evidence]]) -> Candidate | None:
