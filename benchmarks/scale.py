@@ -55,10 +55,10 @@ class FakeEmbedder:
 
         centres = np.random.default_rng(0).standard_normal((_CLUSTERS, _DIM), dtype=np.float32)
         rows = np.empty((len(texts), _DIM), dtype=np.float32)
-        for row, text in zip(rows, texts, strict=True):
+        for place, text in enumerate(texts):
             seed = zlib.crc32(text.encode())
-            row[:] = np.random.default_rng(seed).standard_normal(_DIM, dtype=np.float32)
-            row += centres[seed % _CLUSTERS]
+            own = np.random.default_rng(seed).standard_normal(_DIM, dtype=np.float32)
+            rows[place] = own + centres[seed % _CLUSTERS]
         return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), dtype=np.float32)
 
 

@@ -85,6 +85,7 @@ def open_services(
             ImageOptions.of(settings),
             open_reranker(settings),
             reading=ReadContext.of(settings),
+            dense_url=settings.dense_url,
         ),
         store=store or SqliteRunStore(settings.root / "runs.db"),
         registry=registry,

@@ -17,7 +17,7 @@ from typing import Any
 
 _WORD = re.compile(r"[^\W\d_]+")
 _ENOUGH_WORDS = 20
-_LANGUAGE_CHARS = 600
+_LANGUAGE_CHARS = 300
 _LEAST_LETTERS = 12
 _SURE = 0.4
 
@@ -29,7 +29,7 @@ def quality(text: str, *, code: bool = False) -> float:
         return 0.0
     score = min(len(words) / _ENOUGH_WORDS, 1.0) * _share(_fresh_lines(text), 0.7)
     if not code:
-        solid = sum(1 for char in text if not char.isspace())
+        solid = sum(map(len, text.split()))
         score *= _share(sum(map(len, words)) / max(solid, 1), 0.6)
         mean = sum(map(len, words)) / len(words)
         # Scripts without spaces between words have long ones.

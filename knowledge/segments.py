@@ -31,7 +31,11 @@ class Segment:
         import numpy as np
 
         self.folder = folder
-        arrays = {name: np.load(folder / f"{name}.npy", mmap_mode=_map(folder, name)) for name in _ARRAYS}
+        # Plain views of the maps: numpy's memmap class is slow to index one element at a time.
+        arrays = {
+            name: np.load(folder / f"{name}.npy", mmap_mode=_map(folder, name)).view(np.ndarray)
+            for name in _ARRAYS
+        }
         self.numbers: NDArray[np.int64] = arrays["numbers"]
         """Numbers of the pieces, ascending."""
         self.lengths: NDArray[np.int32] = arrays["lengths"]
