@@ -10,7 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 DENSE_WEIGHT = 0.4
-"""Share of the dense leg; tuned on SciFact's development claims, flat from 0.3 to 0.5."""
+"""Share of the dense leg; tuned on SciFact's development claims, flat from 0.3 to 0.5.
+
+BioASQ and PubMedQA, in the mean of nDCG@10: 0.3 .9157, 0.4 .9219, 0.5 .9239, 0.6 .9231.
+"""
 
 
 def normalise_dense(cosine: float) -> float:

@@ -90,7 +90,7 @@ def search_collections(
 def _add_tokens(query: str, tokens: QueryTokens, scored: dict[str, _Scored], *, by_document: bool) -> None:
     """Let late interaction change the scores of the best candidates; the others stay below them."""
     ranked = top({id_: item.fused for id_, item in scored.items()}, len(scored))
-    best = _with_siblings(ranked, scored) if by_document else [id_ for id_, _ in ranked[:DEPTH]]
+    best = [id_ for id_, _ in ranked[:DEPTH]]
     for collection in {id(scored[id_].collection): scored[id_].collection for id_ in best}.values():
         ids = [id_ for id_ in best if scored[id_].collection is collection]
         embedder = collection.embedder()
@@ -105,20 +105,8 @@ def _add_tokens(query: str, tokens: QueryTokens, scored: dict[str, _Scored], *, 
         for id_ in ids:
             scored[id_].score = combine(scored[id_].fused, scored[id_].tokens)
     floor = min((scored[id_].score for id_ in best), default=0.0)
-    inside = set(best)
-    for id_, fused in ranked:
-        if id_ not in inside:
-            scored[id_].score = min(fused, floor)
-
-
-def _with_siblings(ranked: Sequence[tuple[str, float]], scored: Mapping[str, _Scored]) -> list[str]:
-    """Return the best candidates and, from as many again, the other pieces of their documents."""
-    ids = [id_ for id_, _ in ranked[: 2 * DEPTH]]
-    chunks = _load({id_: scored[id_] for id_ in ids})
-    wanted = {(id(scored[id_].collection), chunks[id_].source) for id_ in ids[:DEPTH] if id_ in chunks}
-    return [
-        id_ for id_ in ids if id_ in chunks and (id(scored[id_].collection), chunks[id_].source) in wanted
-    ]
+    for id_, fused in ranked[DEPTH:]:
+        scored[id_].score = min(fused, floor)
 
 
 def _share_best(scored: dict[str, _Scored], ids: Sequence[str], collection: Collection) -> None:
