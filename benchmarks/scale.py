@@ -2,12 +2,12 @@
 
 The corpus is made: sentences of SciFact's abstracts (or of the packages' README files that are installed,
 where the set is missing), put together anew, so that words are as frequent as in real text. Texts are about
-90 words, one piece each. `--fake-vectors` takes pseudo-random unit vectors with 40 clusters instead of
-MiniLM's, so that the store is measured without hours of embedding; embedding is then timed on 64 texts apart.
+90 words, one piece each. By default (`--fake-vectors`) the vectors are pseudo-random, in 40 clusters, so that
+the store is measured without hours of embedding; MiniLM is then timed on 64 texts apart.
 
 Each step runs in a process of its own, so that its peak memory is its own.
 
-    python -m benchmarks.scale --fake-vectors [--pieces 100000] [--queries 200] [--home DIR] [-o FILE]
+    python -m benchmarks.scale [--real-vectors] [--pieces 100000] [--queries 200] [--home DIR] [-o FILE]
 """
 
 from __future__ import annotations
@@ -183,7 +183,10 @@ def main() -> None:
     parser.add_argument("--home", type=Path, default=Path(tempfile.gettempdir()) / "vidence-bench-scale")
     parser.add_argument("--pieces", type=int, default=100_000)
     parser.add_argument("--queries", type=int, default=200)
-    parser.add_argument("--fake-vectors", action="store_true", help="measure the store without embedding")
+    parser.add_argument("--fake-vectors", action="store_true", default=True, help="this is the default")
+    parser.add_argument(
+        "--real-vectors", dest="fake_vectors", action="store_false", help="embed with MiniLM: takes hours"
+    )
     parser.add_argument("--keep", action="store_true", help="go on with the collection of an earlier run")
     parser.add_argument("--json", action="store_true", help="accepted: the figures are always JSON")
     parser.add_argument("-o", type=Path, help="write the figures as JSON")
