@@ -175,9 +175,11 @@ def _callers(functions: list[_Defined], parsed: dict[str, ast.Module], root: Pat
             if name in line and form.search(line) and not line.lstrip().startswith(("def ", "#", ">>>"))
         ]
         callers = {(file, _enclosing(parsed[file], number)) for file, number in places}
+        callers = {pair for pair in callers if pair[1] != name}  # itself
         if 1 <= len(callers) <= 4 and all(caller for _, caller in callers):
             wanted = tuple(sorted({caller for _, caller in callers}))
-            yield Question("callers", f"What calls {name}?", wanted, places[0][0], places[0][1])
+            held = next(place for place in places if _enclosing(parsed[place[0]], place[1]) != name)
+            yield Question("callers", f"What calls {name}?", wanted, *held)
 
 
 def _enclosing(tree: ast.Module, line: int) -> str:
@@ -202,8 +204,8 @@ def judged(question: Question, result: RunResult) -> tuple[bool, bool]:
     """Return whether the short answer holds the truth, and whether the place is cited."""
     said = " ".join(result.short_answer.split()).replace("'", "").replace('"', "").lower()
     right = result.status == "done" and all(
-        re.search(rf"(?<![\w.]){re.escape(text.lower())}(?![\w]|\.\d)", said)
-        if question.kind != "where"
+        re.search(rf"(?<!\w){re.escape(text.lower())}(?!\w|\.\d)", said)
+        if question.kind not in ("where", "told")
         else text.lower() in said
         for text in (" ".join(want.split()).replace("'", "").replace('"', "") for want in question.wanted)
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Literal
 
 from knowledge.code_cards import spoken
@@ -56,8 +57,11 @@ def look_up(leg: CodeLeg, query: CodeQuery) -> list[CodeHit]:
         hits += _subclasses(leg, chosen[0])
     elif query.wish == "arguments":
         hits += _arguments(leg, chosen)
+    # Where only the line that names it counts, that line alone is the evidence: the words of a docstring
+    # around a quote would be held against it.
+    narrow = query.wish in ("place", "file", "bases")
     for place, item in enumerate(chosen[:_DEFINITIONS]):
-        hits += _definition(leg, item, 0.99 - 0.02 * place)
+        hits += _definition(leg, item, 0.99 - 0.02 * place, narrow=narrow)
     return hits
 
 
@@ -69,18 +73,26 @@ def find_files(
     if ranker is None:
         return []
     hits = []
-    for source, score in ranker.rank(text, vector, _FILES * 3):
+    wanted = {_stem(word) for word in (*query.hints, *query.maybe)}
+    ranked = ranker.rank(text, vector, _FILES * 8)
+    for source, score in sorted(ranked, key=lambda pair: _named_by(pair[0], wanted), reverse=True):
         symbols = [item for item in leg.index.symbols_of(source) if item.symbol.kind in _OWNERS]
         if not symbols:
             continue
-        wanted = {_stem(word) for word in (*query.hints, *query.maybe)}
         best = max(symbols, key=lambda item: (_overlap(item, wanted), item.symbol.kind == "class"))
         hits += [
-            CodeHit(hit.chunk, "file", round(score, 4), hit.about) for hit in _definition(leg, best, score)
+            CodeHit(hit.chunk, "file", round(score, 4), hit.about)
+            for hit in _definition(leg, best, score, narrow=True)
         ]
         if len(hits) == _FILES:
             break
     return hits
+
+
+def _named_by(source: str, wanted: set[str]) -> tuple[int, float]:
+    """How far a file's name says what is wanted, and how little else; equal files keep their order."""
+    name = {_stem(word) for word in spoken(PurePath(source).stem).lower().split()}
+    return len(name & wanted), len(name & wanted) / max(1, len(name))
 
 
 def _chosen(leg: CodeLeg, query: CodeQuery) -> list[Found]:
@@ -123,9 +135,10 @@ def _stem(word: str) -> str:
     return re.sub(r"(?:ization|izers?|ing|s)$", "", word.lower())
 
 
-def _definition(leg: CodeLeg, found: Found, score: float) -> Iterator[CodeHit]:
+def _definition(leg: CodeLeg, found: Found, score: float, *, narrow: bool = False) -> Iterator[CodeHit]:
     symbol = found.symbol
-    chunk = leg.lines_of(found.source, symbol.first, symbol.last)
+    first, last = (symbol.line, symbol.line) if narrow else (symbol.first, symbol.last)
+    chunk = leg.lines_of(found.source, first, last)
     if chunk is not None:
         yield CodeHit(chunk, "definition", score, about_symbol(symbol))
 
@@ -182,6 +195,13 @@ def _value(leg: CodeLeg, found: Found, name: str, value: str | None, score: floa
     symbol = found.symbol
     chunk = leg.lines_of(found.source, symbol.first, symbol.last)
     assert chunk is not None
+    assert chunk.locator.lines is not None
+    form = re.compile(rf"(?<![\w.]){re.escape(name)}\s*(?::[^=]*)?=(?!=)")
+    for place, line in enumerate(chunk.text.split("\n")):
+        if form.search(line):
+            number = chunk.locator.lines[0] + place
+            chunk = leg.lines_of(found.source, number, number) or chunk
+            break
     return CodeHit(chunk, "value", score, {**about_symbol(symbol), "name": name, "value": value})
 
 
@@ -211,7 +231,7 @@ def _calls(leg: CodeLeg, found: Found) -> list[CodeHit]:
         if key in seen or (caller.source == found.source and caller.caller == found.symbol.qualified):
             continue
         seen.add(key)
-        piece = leg.piece_at(caller.source, caller.line)
+        piece = leg.lines_of(caller.source, caller.line, caller.line)
         if piece is None:
             continue
         about = {
@@ -248,6 +268,6 @@ def _heads(leg: CodeLeg, hits: Sequence[CodeHit]) -> list[CodeHit]:
 def _subclasses(leg: CodeLeg, found: Found) -> list[CodeHit]:
     hits: list[CodeHit] = []
     for item in leg.index.subclasses(found.symbol.name)[:_LISTED]:
-        for hit in _definition(leg, item, round(0.999 - 0.001 * len(hits), 4)):
+        for hit in _definition(leg, item, round(0.999 - 0.001 * len(hits), 4), narrow=True):
             hits.append(CodeHit(hit.chunk, "subclass", hit.score, {**hit.about, "of": found.symbol.name}))
     return hits

@@ -56,6 +56,9 @@ class CodeExtractor:
         pieces = [item for item in task.evidence if item.kind == "code"]
         query = read_query(question)
         known = found_answers(query, pieces, task.subquestion_id)
+        indexed = any("about" in item.metadata for item in pieces)
+        if indexed and not known and query.wish in ("callers", "subclasses", "bases", "commit"):
+            return []  # the index knows the name and nothing that was asked of it
         if query.wish in ("told", "returns", "raises"):
             # The index says which definition is meant; its docstring says the rest.
             meant = [item for item in pieces if item.metadata.get("role") == "definition"]
