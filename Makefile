@@ -61,7 +61,7 @@ bench: setup ## Measure the graph's overhead, routing and answers (see docs/stat
 	$(BIN)/python -m benchmarks.routing
 
 # One module a line, each with its own --help; a module that lacks its data says so and fails.
-RETRIEVAL_BENCHMARKS ?= retrieval bioasq images sebe commits pubmed_faults scale
+RETRIEVAL_BENCHMARKS ?= retrieval bioasq images sebe commits pubmed_faults scale tool_selection code_questions
 
 bench-retrieval: setup ## Measure search: passages, images, code, tools (see docs/retrieval.md)
 	@status=0; for module in $(RETRIEVAL_BENCHMARKS); do \
