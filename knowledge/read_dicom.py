@@ -176,7 +176,10 @@ def _check_path(path: str, header: Any) -> None:
 
 def _text(header: Any, keyword: str) -> str:
     try:
-        value = header.get(keyword)
+        with warnings.catch_warnings():
+            # Elements are parsed when they are asked for, and the warnings quote them.
+            warnings.simplefilter("ignore")
+            value = header.get(keyword)
     except Exception:  # noqa: BLE001  a broken element is as good as none
         return ""
     return "" if value is None else str(value).strip()
