@@ -2,7 +2,7 @@
 """Measure the chart reader and the answers from charts.
 
     python -m benchmarks.charts synthetic --count 48 --seed 0
-    python -m benchmarks.charts misleading --data ../shared/data
+    python -m benchmarks.charts misleading --data ../shared/data [--cli]
     python -m benchmarks.charts pew --data ../shared/data --limit 40
 
 OCR results are cached by content under the system's temporary folder.
@@ -15,6 +15,8 @@ import csv
 import hashlib
 import json
 import re
+import subprocess
+import sys
 import tempfile
 import time
 from collections import defaultdict
@@ -227,7 +229,32 @@ def ask(table: ChartTable, question: str) -> Candidate | None:
     return None
 
 
-def misleading(root: Path, verbose: bool) -> None:
+def read_directly(path: Path) -> tuple[ChartTable | None, str]:
+    """Return the table of a chart, or why there is none, in process."""
+    pixels = load(path)
+    try:
+        return read_chart(pixels, read_lines(pixels)), ""
+    except VidenceError as error:
+        return None, error.message
+
+
+def vidence(*words: str) -> dict[str, Any]:
+    """Return what a command prints with --json."""
+    command = [str(Path(sys.executable).parent / "vidence"), *words, "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    body: dict[str, Any] = json.loads(done.stdout)
+    return body
+
+
+def read_by_command(path: Path) -> tuple[ChartTable | None, str]:
+    """Return the table of a chart, or why there is none, by `vidence chart`."""
+    body = vidence("chart", str(path))
+    if "error" in body:
+        return None, str(body["error"]["message"])
+    return ChartTable.model_validate(body), ""
+
+
+def misleading(root: Path, *, cli: bool, verbose: bool) -> None:
     """Read the development charts: cells, declined kinds, multiple choice."""
     rows = [json.loads(line) for line in (root / "dev.jsonl").read_text().splitlines()]
     good: dict[str, list[bool]] = defaultdict(list)
@@ -236,15 +263,11 @@ def misleading(root: Path, verbose: bool) -> None:
     choice: list[tuple[bool, bool]] = []
     took: list[float] = []
     for row in rows:
-        pixels = load(root / row["image"])
-        lines = read_lines(pixels)
+        path = root / row["image"]
+        if not cli:
+            read_lines(load(path))
         begun = time.perf_counter()
-        table: ChartTable | None = None
-        told = ""
-        try:
-            table = read_chart(pixels, lines)
-        except VidenceError as error:
-            told = error.message
+        table, told = read_by_command(path) if cli else read_directly(path)
         took.append(time.perf_counter() - begun)
         kind = row["plot"]
         if kind in READABLE:
@@ -266,20 +289,22 @@ def misleading(root: Path, verbose: bool) -> None:
             if verbose and not named[-1]:
                 print(f"{row['id']}: {told or 'read as ' + (table.type if table else '')}")
         options = " ".join(f"{letter}) {text}" for letter, text in row["options"].items())
-        candidate = ask(table, f"{row['question']} {options}") if table else None
-        choice.append(
-            (candidate is not None, candidate is not None and candidate.short_answer == row["correct"])
-        )
+        question = f"{row['question']} {options}"
+        if cli:
+            chosen = str(vidence("ask", question, "--image", str(path)).get("short_answer", ""))
+        else:
+            candidate = ask(table, question) if table else None
+            chosen = candidate.short_answer if candidate else ""
+        choice.append((bool(chosen), chosen == row["correct"]))
         if verbose and table is not None and not choice[-1][1]:
-            print(
-                f"   choice {row['id']}: {candidate.short_answer if candidate else '-'} not {row['correct']}"
-            )
+            print(f"   choice {row['id']}: {chosen or '-'} not {row['correct']}")
     _report(good, sure)
     print(f"declined by name: {np.mean(named):.3f} (n={len(named)})")
     answered = sum(a for a, _ in choice)
     print(f"multiple choice: {np.mean([r for _, r in choice]):.3f} of {len(choice)}, answered {answered}, "
           f"right when answered {sum(r for _, r in choice) / max(1, answered):.3f}")  # fmt: skip
-    print(f"seconds a chart without OCR: median {np.median(took):.2f}, most {max(took):.2f}")
+    what = "by command" if cli else "without OCR"
+    print(f"seconds a chart {what}: median {np.median(took):.2f}, most {max(took):.2f}")
 
 
 def pew(root: Path, limit: int, verbose: bool) -> None:
@@ -319,12 +344,13 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--limit", type=int, default=150)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--cli", action="store_true", help="go through `vidence chart` and `vidence ask`")
     parser.add_argument("-v", "--verbose", action="store_true")
     args = parser.parse_args()
     if args.what == "synthetic":
         synthetic(args.count, args.seed, args.verbose)
     elif args.what == "misleading":
-        misleading(args.data / "misleading_chartqa", args.verbose)
+        misleading(args.data / "misleading_chartqa", cli=args.cli, verbose=args.verbose)
     else:
         pew(args.data / "opencqa", args.limit, args.verbose)
 
