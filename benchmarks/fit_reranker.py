@@ -8,9 +8,10 @@ which late interaction a fused score leads one to expect is fitted by least squa
 
     python -m benchmarks.fit_reranker projection [--data DIR] [-o models/data/minilm_tokens.npz]
     python -m benchmarks.fit_reranker weights [--data DIR] [--home DIR] [--limit 500]
+    python -m benchmarks.fit_reranker feedback [--data DIR] [--home DIR] [--limit 500]
 
-`weights` prints the constants of `knowledge/rerank.py`. The fused score itself is left alone, because what
-abstains rests on it.
+`weights` prints the constants of `knowledge/rerank.py`, `feedback` the weight of `knowledge/feedback.py`.
+The fused score itself is left alone, because what abstains rests on it.
 """
 
 from __future__ import annotations
@@ -31,12 +32,16 @@ from benchmarks.ranking import Judged, json_lines, ndcg
 from benchmarks.retrieval import build, data_folder
 from core.settings import Settings
 from knowledge.collections import Collections
-from knowledge.fusion import DENSE_WEIGHT
+from knowledge.feedback import likeness
+from knowledge.fusion import DENSE_WEIGHT, fuse
+from knowledge.manifest import Manifest
 from knowledge.records import Hit
+from knowledge.rerank import combine
 from models.embeddings import open_embedder
 from models.minilm import MiniLm, minilm_folder
 
 _TOKENS = (0.0, 0.25, 0.5, 0.7, 1.0, 1.5, 2.0)
+_FEEDBACK = (0.0, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8)
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
 
 
@@ -70,19 +75,7 @@ def fit_projection(data: Path, dims: int, texts: int) -> np.ndarray:
 
 def fit_weights(data: Path, home: Path, limit: int) -> dict[str, float]:
     """Return the weight that orders both sets best, and the line of expectation."""
-    embedder = open_embedder(Settings())
-    collections = Collections(home / "collections", lambda: embedder)
-    sets = []
-    for name, (corpus, judged) in {
-        "bioasq-dev": read_bioasq(data / "bioasq"),
-        "pubmedqa-dev": read_pubmedqa(data / "pubmedqa"),
-    }.items():
-        chosen = list(judged.relevant)[:limit]
-        wanted = set().union(*(judged.relevant[id_] for id_ in chosen))
-        records = [record for record in corpus if record["id"] in wanted]
-        print(name, build(collections, name, home, records), flush=True)
-        sets.append(list(_scored(collections, name, judged, chosen)))
-    collections.close()
+    sets = [list(_scored(*indexed)) for indexed in _indexed(data, home, limit)]
     best = (-1.0, 0.0)
     for tokens in _TOKENS:
         each = [float(np.mean([_ndcg(parts, ids, tokens) for parts, ids in rows])) for rows in sets]
@@ -92,6 +85,53 @@ def fit_weights(data: Path, home: Path, limit: int) -> dict[str, float]:
     late = np.concatenate([parts[:, 2] for rows in sets for parts, _ in rows])
     slope, offset = np.polyfit(fused, late, 1)
     return {"tokens": best[1], "offset": round(offset, 3), "slope": round(slope, 3)}
+
+
+def _indexed(data: Path, home: Path, limit: int) -> Iterator[tuple[Collections, str, Judged, list[str]]]:
+    """Yield each set with its index, which is made of what the first queries should find."""
+    embedder = open_embedder(Settings())
+    collections = Collections(home / "collections", lambda: embedder)
+    for name, (corpus, judged) in {
+        "bioasq-dev": read_bioasq(data / "bioasq"),
+        "pubmedqa-dev": read_pubmedqa(data / "pubmedqa"),
+    }.items():
+        chosen = list(judged.relevant)[:limit]
+        wanted = set().union(*(judged.relevant[id_] for id_ in chosen))
+        records = [record for record in corpus if record["id"] in wanted]
+        print(name, build(collections, name, home, records), flush=True)
+        yield collections, name, judged, chosen
+    collections.close()
+
+
+def fit_feedback(data: Path, home: Path, limit: int) -> dict[str, float]:
+    """Return the weight of likeness to the best candidates that orders both sets best."""
+    sets = []
+    for collections, name, judged, chosen in _indexed(data, home, limit):
+        manifest = Manifest(home / "collections" / name / "manifest.db")
+        rows = []
+        for id_ in chosen:
+            hits = collections.search(name, judged.queries[id_], 60)
+            stored = manifest.vectors([hit.chunk_id for hit in hits])
+            scores = np.asarray([combine(fuse(*_legs(hit)), hit.parts.get("tokens")) for hit in hits])
+            like = likeness(scores, np.stack([stored[hit.chunk_id] for hit in hits]))
+            rows.append((scores, like, [hit.doc_id for hit in hits], judged.relevant[id_]))
+        manifest.close()
+        sets.append(rows)
+    best = (-1.0, 0.0)
+    for weight in _FEEDBACK:
+        each = [float(np.mean([_ranked_ndcg(weight, *row) for row in rows])) for rows in sets]
+        print(f"feedback {weight}: " + ", ".join(f"{value:.4f}" for value in each), flush=True)
+        best = max(best, (sum(each) / len(each), weight))
+    return {"feedback": best[1]}
+
+
+def _legs(hit: Hit) -> tuple[float, float]:
+    return hit.parts.get("dense", 0.0), hit.parts.get("sparse", 0.0)
+
+
+def _ranked_ndcg(weight: float, scores: Any, like: Any, ids: list[str], relevant: set[str]) -> float:
+    order = np.argsort(-(scores + weight * like), kind="stable")
+    return ndcg(list(dict.fromkeys(ids[place] for place in order)), relevant)
 
 
 def _scored(
@@ -128,7 +168,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=("projection", "weights"))
+    parser.add_argument("what", choices=("projection", "weights", "feedback"))
     parser.add_argument("--data", type=Path, default=data_folder(), help="the development sets")
     parser.add_argument("--home", type=Path, default=Path(tempfile.gettempdir()) / "vidence-bench-retrieval")
     parser.add_argument("--limit", type=int, default=500, help="first queries of each set for the weights")
@@ -136,6 +176,9 @@ def main() -> None:
     parser.add_argument("--dims", type=int, default=128, help="length of a token's vector")
     parser.add_argument("-o", type=Path, default=Path("models/data/minilm_tokens.npz"))
     args = parser.parse_args()
+    if args.what == "feedback":
+        print(json.dumps(fit_feedback(args.data, args.home, args.limit)))
+        return
     if args.what == "weights":
         print(json.dumps(fit_weights(args.data, args.home, args.limit)))
         return

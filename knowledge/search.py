@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from knowledge.code_hits import file_hits, ranks_files
 from knowledge.collection import Collection
+from knowledge.feedback import reordered
 from knowledge.fusion import fuse, normalise_dense, normalise_sparse, top
 from knowledge.manifest import Chunk
 from knowledge.mmr import diversify
@@ -81,16 +82,48 @@ def search_collections(
             scored.update(_candidates(collection, query, vector, depth, plan.mode, plan.where))
         for item in scored.values():
             item.score = item.fused = _fused(item, plan.mode)
-        if own is not None:
-            _add_tokens(query, own, scored, by_document=plan.by_document)
+        if plan.rerank and plan.mode == "hybrid":
+            _rerank(query, own, scored, by_document=plan.by_document)
         results.append(_hits(query, vector, scored, k, plan))
     return results
 
 
-def _add_tokens(query: str, tokens: QueryTokens, scored: dict[str, _Scored], *, by_document: bool) -> None:
-    """Let late interaction change the scores of the best candidates; the others stay below them."""
+def _rerank(query: str, tokens: QueryTokens | None, scored: dict[str, _Scored], *, by_document: bool) -> None:
+    """Let late interaction and feedback order the best candidates; the others stay below them."""
     ranked = top({id_: item.fused for id_, item in scored.items()}, len(scored))
     best = [id_ for id_, _ in ranked[:DEPTH]]
+    if tokens is not None:
+        _add_tokens(query, tokens, scored, best, by_document=by_document)
+    _add_feedback(scored, best)
+    floor = min((scored[id_].score for id_ in best), default=0.0)
+    for id_, fused in ranked[DEPTH:]:
+        scored[id_].score = min(fused, floor)
+
+
+def _add_feedback(scored: dict[str, _Scored], best: Sequence[str]) -> None:
+    import numpy as np
+
+    stored = _vectors(scored, best)
+    ids = [id_ for id_ in best if id_ in stored]
+    if len(ids) < 2:
+        return
+    scores = np.asarray([scored[id_].score for id_ in ids], dtype=np.float32)
+    for id_, score in zip(ids, reordered(scores, np.stack([stored[id_] for id_ in ids])), strict=True):
+        scored[id_].score = float(score)
+
+
+def _vectors(scored: Mapping[str, _Scored], ids: Sequence[str]) -> dict[str, Vector]:
+    """Return the stored vectors of candidates; pieces without one are left out."""
+    stored: dict[str, Vector] = {}
+    for collection in {id(scored[id_].collection): scored[id_].collection for id_ in ids}.values():
+        own = [id_ for id_ in ids if scored[id_].collection is collection]
+        stored.update(collection.manifest.vectors(own))
+    return stored
+
+
+def _add_tokens(
+    query: str, tokens: QueryTokens, scored: dict[str, _Scored], best: Sequence[str], *, by_document: bool
+) -> None:
     for collection in {id(scored[id_].collection): scored[id_].collection for id_ in best}.values():
         ids = [id_ for id_ in best if scored[id_].collection is collection]
         embedder = collection.embedder()
@@ -104,9 +137,6 @@ def _add_tokens(query: str, tokens: QueryTokens, scored: dict[str, _Scored], *, 
             _share_best(scored, ids, collection)
         for id_ in ids:
             scored[id_].score = combine(scored[id_].fused, scored[id_].tokens)
-    floor = min((scored[id_].score for id_ in best), default=0.0)
-    for id_, fused in ranked[DEPTH:]:
-        scored[id_].score = min(fused, floor)
 
 
 def _share_best(scored: dict[str, _Scored], ids: Sequence[str], collection: Collection) -> None:
@@ -246,11 +276,7 @@ def _diverse(
     """Choose k by maximal marginal relevance; what has no vector is taken to be unlike all else."""
     import numpy as np
 
-    stored: dict[str, Vector] = {}
-    for collection in {id(item.collection): item.collection for item in scored.values()}.values():
-        stored.update(
-            collection.manifest.vectors([id_ for id_, _ in ranked if scored[id_].collection is collection])
-        )
+    stored = _vectors(scored, [id_ for id_, _ in ranked])
     dim = len(next(iter(stored.values()), ()))
     vectors = np.stack([stored.get(id_, np.zeros(dim, dtype=np.float32)) for id_, _ in ranked])
     return [ranked[place] for place in diversify([score for _, score in ranked], vectors, k, diversity)]
