@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from models.reranker import Reranker
 
     Vector = NDArray[np.float32]
+    WordScores = tuple[NDArray[np.float32], float]
 
 _DEPTH = 100
 """Candidates from each leg; deeper changed nothing in the top ten of the development queries."""
@@ -165,13 +166,15 @@ def _candidates(
 ) -> dict[str, _Scored]:
     found: dict[str, _Scored] = {}
     allowed = collection.allowed(where)
-    if mode != "dense":
-        found = _by_words(collection, query, depth, allowed)
+    words = collection.sparse_leg().scores(query) if mode != "dense" else None
+    if words is not None:
+        found = _by_words(collection, words, depth, allowed)
     if vector is None:
         return found
     # A filter that lets everything through would only slow the vectors down.
     near = collection.dense_leg().search(vector, depth, where if allowed is not None else {})
-    _add_word_scores(collection, query, [id_ for id_, _ in near if id_ not in found], found, mode)
+    if words is not None:
+        _add_word_scores(collection, words, [id_ for id_, _ in near if id_ not in found], found)
     for id_, cosine in near:
         found.setdefault(id_, _Scored(collection)).dense = normalise_dense(cosine)
     # What only the words found gets its exact cosine too, so that no candidate is scored on a guess.
@@ -182,12 +185,12 @@ def _candidates(
 
 
 def _by_words(
-    collection: Collection, query: str, depth: int, allowed: NDArray[np.int64] | None
+    collection: Collection, words: WordScores, depth: int, allowed: NDArray[np.int64] | None
 ) -> dict[str, _Scored]:
     import numpy as np
 
     leg = collection.sparse_leg()
-    scores, bound = leg.scores(query)
+    scores, bound = words
     if allowed is not None:
         scores = np.where(np.isin(leg.numbers, allowed), scores, 0.0)
     depth = min(depth, len(scores))
@@ -200,15 +203,15 @@ def _by_words(
 
 
 def _add_word_scores(
-    collection: Collection, query: str, ids: Sequence[str], found: dict[str, _Scored], mode: SearchMode
+    collection: Collection, words: WordScores, ids: Sequence[str], found: dict[str, _Scored]
 ) -> None:
     """Give what only the vectors found its exact word score."""
-    if mode == "dense" or not ids:
+    if not ids:
         return
     import numpy as np
 
     leg = collection.sparse_leg()
-    scores, bound = leg.scores(query)
+    scores, bound = words
     for id_, number in collection.manifest.numbers(ids).items():
         place = int(np.searchsorted(leg.numbers, number))
         inside = place < len(leg.numbers) and leg.numbers[place] == number
