@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import threading
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
+from core.sqlite_file import SqliteFile
 from knowledge.code_graph import Call, FileGraph, Symbol, SymbolKind
 
 _SCHEMA = """
@@ -66,46 +64,26 @@ class Caller:
     """Whether the call was resolved to the definition; otherwise only the name agrees."""
 
 
-class CodeIndex:
+class CodeIndex(SqliteFile):
     """The tables of one collection. Safe to share between threads; one process writes at a time."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._lock = threading.RLock()
-        self._connection: sqlite3.Connection | None = None
-
-    def close(self) -> None:
-        """Close the file; it opens again when next used."""
-        with self._lock:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
-
-    @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            if self._connection is None:
-                self._path.parent.mkdir(parents=True, exist_ok=True)
-                self._connection = sqlite3.connect(self._path, check_same_thread=False, timeout=30.0)
-                self._connection.execute("PRAGMA journal_mode=WAL")
-                self._connection.execute("PRAGMA synchronous=NORMAL")
-                self._connection.execute("PRAGMA foreign_keys=ON")
-                self._connection.executescript(_SCHEMA)
-            yield self._connection
+    def prepare(self, connection: sqlite3.Connection) -> None:
+        """Make the tables."""
+        connection.executescript(_SCHEMA)
 
     def held(self) -> dict[str, str]:
         """Return the hash that each file was read at, by source."""
-        with self._open() as connection:
+        with self.open() as connection:
             return dict(connection.execute("SELECT source, sha256 FROM files").fetchall())
 
     def drop(self, sources: Iterable[str]) -> None:
         """Take files out."""
-        with self._open() as connection, connection:
+        with self.open() as connection, connection:
             connection.executemany("DELETE FROM files WHERE source = ?", [(source,) for source in sources])
 
     def put(self, files: Sequence[tuple[str, str, str, FileGraph]]) -> None:
         """Store (source, hash, document id, graph) of files in one transaction, replacing old ones."""
-        with self._open() as connection, connection:
+        with self.open() as connection, connection:
             for source, digest, doc_id, graph in files:
                 connection.execute("DELETE FROM files WHERE source = ?", (source,))
                 connection.execute(
@@ -126,7 +104,7 @@ class CodeIndex:
 
     def count_uses(self) -> None:
         """Count for each file how many others import from it."""
-        with self._open() as connection, connection:
+        with self.open() as connection, connection:
             modules = dict(connection.execute("SELECT module, source FROM files").fetchall())
             users: dict[str, set[str]] = {}
             for user, target in connection.execute("SELECT source, target FROM imports"):
@@ -141,7 +119,7 @@ class CodeIndex:
 
     def files(self) -> list[tuple[str, str, int]]:
         """Return (source, document id, uses) of every file."""
-        with self._open() as connection:
+        with self.open() as connection:
             return connection.execute("SELECT source, doc_id, uses FROM files").fetchall()
 
     def definitions(self, name: str) -> list[Found]:
@@ -151,7 +129,7 @@ class CodeIndex:
         when it tells definitions apart.
         """
         last = name.rpartition(".")[2]
-        with self._open() as connection:
+        with self.open() as connection:
             rows = connection.execute(f"{_SYMBOL} WHERE s.name = ?", (last,)).fetchall()
         found = [_found(row) for row in rows]
         found = [item for item in found if _ends(item.dotted, name)] if "." in name else found
@@ -170,14 +148,14 @@ class CodeIndex:
 
     def symbols_of(self, source: str) -> list[Found]:
         """Return what a file defines, in order."""
-        with self._open() as connection:
+        with self.open() as connection:
             rows = connection.execute(f"{_SYMBOL} WHERE s.source = ? ORDER BY s.line", (source,)).fetchall()
         return [_found(row) for row in rows]
 
     def subclasses(self, name: str) -> list[Found]:
         """Return the classes that name a class among their bases."""
         last = name.rpartition(".")[2]
-        with self._open() as connection:
+        with self.open() as connection:
             rows = connection.execute(
                 f"{_SYMBOL} WHERE s.kind = 'class' AND s.bases LIKE ? ORDER BY f.doc_id, s.line",
                 (f"%{last}%",),
@@ -192,7 +170,7 @@ class CodeIndex:
         whose objects' types are not known here.
         """
         symbol = found.symbol
-        with self._open() as connection:
+        with self.open() as connection:
             rows = connection.execute(
                 "SELECT c.caller, c.source, f.doc_id, c.line, c.target FROM calls c "
                 "JOIN files f ON f.source = c.source WHERE c.name = ? ORDER BY f.doc_id, c.line",

@@ -6,12 +6,10 @@ A file that is gone or has changed since it was indexed keeps the features of wh
 from __future__ import annotations
 
 import sqlite3
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from core.sqlite_file import SqliteFile
 from models.backbone import CLASSES_KEPT, DIM, FEATURES_VERSION, ImageFeatures
 
 if TYPE_CHECKING:
@@ -28,31 +26,12 @@ _MARKS = 500
 _BOX_STEPS = 255.0
 
 
-class FeatureStore:
+class FeatureStore(SqliteFile):
     """One SQLite file a collection: 2.9 KB an image (half precision, boxes in steps of 1/255)."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._lock = threading.RLock()
-        self._connection: sqlite3.Connection | None = None
-
-    def close(self) -> None:
-        """Close the file; it opens again when next used."""
-        with self._lock:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
-
-    @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            if self._connection is None:
-                self._path.parent.mkdir(parents=True, exist_ok=True)
-                self._connection = sqlite3.connect(self._path, check_same_thread=False, timeout=30.0)
-                self._connection.execute("PRAGMA journal_mode=WAL")
-                self._connection.execute("PRAGMA synchronous=NORMAL")
-                self._connection.executescript(_SCHEMA)
-            yield self._connection
+    def prepare(self, connection: sqlite3.Connection) -> None:
+        """Make the tables."""
+        connection.executescript(_SCHEMA)
 
     def put(self, sha256: str, features: ImageFeatures, size: tuple[int, int]) -> None:
         """Keep the features of an image of that (width, height); each is a transaction of its own."""
@@ -67,12 +46,12 @@ class FeatureStore:
             np.round(features.boxes * _BOX_STEPS).astype(np.uint8).tobytes(),
             *size,
         )
-        with self._open() as connection, connection:
+        with self.open() as connection, connection:
             connection.execute("INSERT OR REPLACE INTO features VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
 
     def known(self) -> set[str]:
         """Return the hashes of the images that have features of the current version."""
-        with self._open() as connection:
+        with self.open() as connection:
             rows = connection.execute("SELECT sha256 FROM features WHERE version = ?", (FEATURES_VERSION,))
             return {row[0] for row in rows}
 
@@ -83,7 +62,7 @@ class FeatureStore:
         for start in range(0, len(hashes), _MARKS):
             part = list(hashes[start : start + _MARKS])
             marks = ",".join("?" * len(part))
-            with self._open() as connection:
+            with self.open() as connection:
                 rows = connection.execute(
                     f"SELECT {columns} FROM features WHERE version = ? AND sha256 IN ({marks})",
                     [FEATURES_VERSION, *part],

@@ -8,12 +8,11 @@ the next generation: readers always see a finished one, and an add that was kill
 from __future__ import annotations
 
 import sqlite3
-import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from core.sqlite_file import SqliteFile
 from knowledge.chunk import COLUMNS, Chunk, chunk_id, chunk_of, searched_text
 from knowledge.legs import Change, LegRecord
 from knowledge.manifest_schema import prepare
@@ -39,34 +38,12 @@ _MARKS = 500
 """Values a statement: SQLite limits how many may be bound."""
 
 
-class Manifest:
+class Manifest(SqliteFile):
     """One collection's SQLite file. Safe to share between threads; several processes may read it."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._lock = threading.RLock()
-        self._connection: sqlite3.Connection | None = None
-
-    def close(self) -> None:
-        """Close the file; it opens again when next used."""
-        with self._lock:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
-
-    @contextmanager
-    def open(self) -> Iterator[sqlite3.Connection]:
-        """Hold the connection; other threads wait."""
-        with self._lock:
-            if self._connection is None:
-                self.path.parent.mkdir(parents=True, exist_ok=True)
-                connection = sqlite3.connect(self.path, check_same_thread=False, timeout=30.0)
-                connection.execute("PRAGMA journal_mode=WAL")
-                connection.execute("PRAGMA synchronous=NORMAL")
-                connection.execute("PRAGMA foreign_keys=ON")
-                prepare(connection)
-                self._connection = connection
-            yield self._connection
+    def prepare(self, connection: sqlite3.Connection) -> None:
+        """Make the tables, or bring those of an earlier format to this one."""
+        prepare(connection)
 
     def get(self, key: str, default: str = "") -> str:
         """Return a value of the collection's own notes (model, versions)."""

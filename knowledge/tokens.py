@@ -7,11 +7,10 @@ the manifest or to none. An add writes it before the manifest; `sync` takes out 
 from __future__ import annotations
 
 import sqlite3
-import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from core.sqlite_file import SqliteFile
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,35 +26,28 @@ _MARKS = 500
 _MAPPED_BYTES = 1 << 38
 
 
-class TokenLeg:
+class TokenLeg(SqliteFile):
     """Token vectors under one file. Safe to share between threads; several processes may read it.
 
     Args:
         path: The file; it is made when something is first written.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._lock = threading.RLock()
-        self._connection: sqlite3.Connection | None = None
-
-    def close(self) -> None:
-        """Close the file; it opens again when next used."""
-        with self._lock:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
+    def prepare(self, connection: sqlite3.Connection) -> None:
+        """Make the tables; the vectors are read through a memory map."""
+        connection.execute(f"PRAGMA mmap_size={_MAPPED_BYTES}")
+        connection.executescript(_SCHEMA)
 
     def model(self) -> str:
         """Return the hash of the token vectors' model, empty while there are none."""
-        with self._open() as connection:
+        with self.open() as connection:
             row = connection.execute("SELECT value FROM meta WHERE key = 'model'").fetchone()
         return str(row[0]) if row else ""
 
     def put(self, codes: Mapping[str, Codes], model: str) -> None:
         """Store the codes of pieces by id, shape (tokens, dims); another model's are taken out first."""
         known = self.model()
-        with self._open() as connection, connection:
+        with self.open() as connection, connection:
             if known != model:
                 connection.execute("DELETE FROM tokens")
                 connection.execute("INSERT OR REPLACE INTO meta VALUES ('model', ?)", (model,))
@@ -69,7 +61,7 @@ class TokenLeg:
         import numpy as np
 
         found: dict[str, Codes] = {}
-        with self._open() as connection:
+        with self.open() as connection:
             for part in _parts(ids):
                 marks = ",".join("?" * len(part))
                 rows = connection.execute(f"SELECT id, codes FROM tokens WHERE id IN ({marks})", part)
@@ -80,25 +72,13 @@ class TokenLeg:
 
     def ids(self) -> set[str]:
         """Return the ids of all pieces that have an entry."""
-        with self._open() as connection:
+        with self.open() as connection:
             return {row[0] for row in connection.execute("SELECT id FROM tokens")}
 
     def delete(self, ids: Sequence[str]) -> None:
         """Take ids out."""
-        with self._open() as connection, connection:
+        with self.open() as connection, connection:
             connection.executemany("DELETE FROM tokens WHERE id = ?", [(id_,) for id_ in ids])
-
-    @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            if self._connection is None:
-                self._path.parent.mkdir(parents=True, exist_ok=True)
-                self._connection = sqlite3.connect(self._path, check_same_thread=False, timeout=30.0)
-                self._connection.execute("PRAGMA journal_mode=WAL")
-                self._connection.execute("PRAGMA synchronous=NORMAL")
-                self._connection.execute(f"PRAGMA mmap_size={_MAPPED_BYTES}")
-                self._connection.executescript(_SCHEMA)
-            yield self._connection
 
 
 def _parts(ids: Sequence[str]) -> Iterator[list[str]]:
