@@ -9,8 +9,9 @@ import hashlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from core.errors import VidenceError, unavailable
+from core.errors import unavailable
 from core.settings import Settings
+from models.served import post_json
 
 if TYPE_CHECKING:
     import numpy as np
@@ -129,29 +130,14 @@ class ServedEmbedder:
         return np.asarray(vectors / np.maximum(norms, 1e-12), dtype=np.float32)
 
     def _post(self, client: Any, texts: list[str]) -> list[list[float]]:
-        import httpx
-
-        try:
-            reply = client.post(self._url, json={"model": self.name, "input": texts})
-        except httpx.TimeoutException as error:
-            raise VidenceError(
-                "timeout",
-                f"The embedding server did not answer in {self._timeout_s:g} s: {self._url}",
-                help="Raise VIDENCE_MODEL_TIMEOUT_S, or check the server.",
-                retryable=True,
-            ) from error
-        except httpx.HTTPError as error:
-            raise unavailable(
-                f"The embedding server cannot be reached: {self._url} ({error})",
-                help="Start it, or set VIDENCE_EMBEDDINGS=embedded.",
-            ) from error
-        if reply.status_code == httpx.codes.TOO_MANY_REQUESTS:
-            raise VidenceError("rate_limited", f"{self._url} is rate limited", retryable=True)
-        if reply.status_code >= httpx.codes.BAD_REQUEST:
-            raise unavailable(
-                f"{self._url} answered {reply.status_code}: {reply.text[:200]}",
-                help=f"Check that it serves `{self.name}`, and VIDENCE_MODEL_API_KEY.",
-            )
+        reply = post_json(
+            client,
+            self._url,
+            {"model": self.name, "input": texts},
+            role="embedding",
+            setting="VIDENCE_EMBEDDINGS",
+            timeout_s=self._timeout_s,
+        )
         return _vectors(reply, len(texts), self._url)
 
 

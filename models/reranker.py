@@ -6,8 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from core.errors import VidenceError, unavailable
+from core.errors import unavailable
 from core.settings import Settings
+from models.served import post_json
 
 
 class Reranker(Protocol):
@@ -58,29 +59,16 @@ class ServedReranker:
             "top_n": len(texts),
             "return_documents": False,
         }
-        try:
-            with httpx.Client(
-                timeout=self._timeout_s, headers=self._headers, transport=self._transport
-            ) as client:
-                reply = client.post(self._url, json=body)
-        except httpx.TimeoutException as error:
-            raise VidenceError(
-                "timeout",
-                f"The reranking server did not answer in {self._timeout_s:g} s: {self._url}",
-                help="Raise VIDENCE_MODEL_TIMEOUT_S, or check the server.",
-                retryable=True,
-            ) from error
-        except httpx.HTTPError as error:
-            raise unavailable(
-                f"The reranking server cannot be reached: {self._url} ({error})",
-                help="Start it, or set VIDENCE_RERANKER=embedded.",
-            ) from error
-        if reply.status_code == httpx.codes.TOO_MANY_REQUESTS:
-            raise VidenceError("rate_limited", f"{self._url} is rate limited", retryable=True)
-        if reply.status_code >= httpx.codes.BAD_REQUEST:
-            raise unavailable(
-                f"{self._url} answered {reply.status_code}: {reply.text[:200]}",
-                help=f"Check that it serves `{self.name}`, and VIDENCE_MODEL_API_KEY.",
+        with httpx.Client(
+            timeout=self._timeout_s, headers=self._headers, transport=self._transport
+        ) as client:
+            reply = post_json(
+                client,
+                self._url,
+                body,
+                role="reranking",
+                setting="VIDENCE_RERANKER",
+                timeout_s=self._timeout_s,
             )
         return _scores(reply, len(texts), self._url)
 
