@@ -93,6 +93,24 @@ class ImageLeg:
             return True
         return self._manifest.get("image_version") == self._version() and self._path().is_dir()
 
+    def sound(self) -> bool:
+        """Whether the matrices hold exactly the images whose features are known; true where none can run."""
+        try:
+            synced = self.synced()
+        except VidenceError as error:
+            if error.kind != "unavailable":
+                raise
+            return True
+        known = self.store.known()
+        wanted = [piece.n for piece in self.pieces() if piece.locator.sha256 in known]
+        if not wanted:
+            return True
+        try:
+            arrays = self._open() if synced else None
+        except (OSError, ValueError):
+            return False
+        return arrays is not None and wanted == arrays.numbers.tolist() and _whole(arrays)
+
     def sync(self, progress: Progress | None = None) -> int:
         """Compute missing features, rebuild the matrices, and return how many images have no features.
 
@@ -109,7 +127,7 @@ class ImageLeg:
         found = [piece for piece in pieces if piece.locator.sha256 in known]
         if not found:
             return len(pieces)
-        if not self.synced():
+        if not self.sound():
             self._build(found)
             self._manifest.put(image_version=self._version())
             self._arrays = None
@@ -225,6 +243,10 @@ class ImageLeg:
         )
         meant = arrays.meaning @ self.bridge.image(features)
         return _best(arrays, (alike + MEANING_WEIGHT * meant) / (1 + MEANING_WEIGHT), k, allowed)
+
+
+def _whole(arrays: _Arrays) -> bool:
+    return len(arrays.numbers) == len(arrays.vectors) == len(arrays.meaning)
 
 
 def _best(

@@ -204,6 +204,8 @@ class VerifyReport:
     missing_tokens: int
     extra_tokens: int
     sparse_ok: bool
+    images_ok: bool
+    """Whether the features of images are those of the image pieces."""
     model_ok: bool
     damaged: int
     """Chunks whose text no longer has the hash it was stored with."""

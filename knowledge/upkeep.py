@@ -32,7 +32,8 @@ def verify(collection: Collection, *, repair: bool = False) -> VerifyReport:
     sparse_ok = changes["sparse"] == (0, 0, False) and collection.synced()
     model_ok = manifest.get("embedder_hash") in {"", collection.embedder().hash}
     lacking, stale = collection.token_drift() if model_ok else ([], set())
-    broken = bool(missing or extra or whole or lacking or stale) or not sparse_ok
+    images_ok = collection.images.sound() if model_ok else True
+    broken = bool(missing or extra or whole or lacking or stale) or not (sparse_ok and images_ok)
     if repair and broken:
         collection.sync(compare=True)
     found = digest(manifest)
@@ -47,6 +48,7 @@ def verify(collection: Collection, *, repair: bool = False) -> VerifyReport:
         missing_tokens=len(lacking),
         extra_tokens=len(stale),
         sparse_ok=sparse_ok,
+        images_ok=images_ok,
         model_ok=model_ok,
         damaged=found.damaged,
         repaired=repair and broken,

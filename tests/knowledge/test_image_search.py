@@ -271,3 +271,17 @@ def test_a_leg_without_images_costs_nothing(tmp_path: Path, docs: Path) -> None:
     assert not (tmp_path / "home" / "collections" / "docs" / "images").exists()
     assert not (tmp_path / "home" / "cache").exists()
     collections.close()
+
+
+def test_verify_finds_and_mends_features_that_are_gone(tmp_path: Path, photos: Path) -> None:
+    collections = Collections(tmp_path / "collections", HashEmbedder)
+    collections.add("photos", [photos])
+    assert collections.verify("photos").images_ok
+    [matrix] = (tmp_path / "collections" / "photos" / "images").glob("*/vectors.npy")
+    matrix.write_bytes(matrix.read_bytes()[:200])
+    collections.close()
+    report = collections.verify("photos")
+    assert (report.ok, report.images_ok, report.sparse_ok) == (False, False, True)
+    assert collections.verify("photos", repair=True).ok
+    report = collections.verify("photos")
+    assert (report.ok, report.images_ok) == (True, True)
