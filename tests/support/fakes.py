@@ -9,6 +9,7 @@ from typing import Any, ClassVar, cast
 from agents.answer.base import AnswerTask
 from agents.planner import PlanDecision, PlanView
 from core.contracts import Candidate, Citation, DraftClaim, SubQuestion, ToolResult
+from core.errors import unavailable
 from core.images import ImageStore
 from core.run_store import MemoryRunStore, RunStore
 from core.settings import Settings
@@ -75,6 +76,9 @@ class FakeCollections:
 
     def kinds(self, name: str) -> tuple[str, ...]:
         return ("passage",)
+
+    def image_meaning(self, pixels: Any) -> Any:
+        raise unavailable("This fake knows no images", help="Use real collections.")
 
     def close(self) -> None: ...
 
