@@ -51,9 +51,11 @@ class CodeExtractor:
 
     def propose(self, task: AnswerTask) -> list[Candidate]:
         """Return answers that cite path and lines, best first; none when the named thing is not there."""
+        pieces = [item for item in task.evidence if item.kind == "code"]
+        if not pieces:
+            return []
         question = task.question.stem
         names = code_names(question)
-        pieces = [item for item in task.evidence if item.kind == "code"]
         query = read_query(question)
         known = found_answers(query, pieces, task.subquestion_id)
         indexed = any("about" in item.metadata for item in pieces)

@@ -91,7 +91,9 @@ def _drop_first_cue(text: str) -> str:
 def polarity_faults(claim: str, context: str) -> list[str]:
     """Return where a claim and the sentences it rests on disagree in negation, direction or certainty."""
     faults: list[str] = []
-    for clause in _clauses(claim):
+    # Where neither negates as a whole, no clause of either does.
+    clauses = _clauses(claim) if negations(claim) or negations(context) else []
+    for clause in clauses:
         near = _nearest(clause, context)
         said, stands = negations(clause), negations(near)
         if bool(said) != bool(stands) or (said > stands and (said - stands) % 2):
