@@ -1,1 +1,1 @@
-"""How the model is made (issue 3 fills this room)."""
+"""How the model is made: data, augmentation, synthesis, training, merge, registry, active learning."""

@@ -19,7 +19,7 @@ os.environ.update(
     VIDENCE_PUBMED_BASE_URL="http://127.0.0.1:9",
 )
 
-ROOMS = ["agents", "core", "graph", "knowledge", "models", "server", "tools"]
+ROOMS = ["agents", "core", "evals", "finetune", "graph", "knowledge", "models", "server", "tools"]
 
 
 @pytest.fixture(autouse=True)

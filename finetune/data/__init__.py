@@ -1,0 +1,1 @@
+"""Training data: one row format, converters, curation, splits and lineage."""
