@@ -31,6 +31,8 @@ _HEDGE = re.compile(
     r"|allegedly|reportedly|supposedly|potentially|probably)\b|\bmay\b(?!\s+\d)|\?\s*$",
     re.M,
 )
+_MAY_HEDGE = re.compile(rf"{_HEDGE.pattern}|\bmay\b|\?")
+"""What a hedge in some clause looks like in the whole, where a date may follow a `may`."""
 _PAIRS = (
     ("increase rise rose risen grow grew grown growth gain climb surge up upward elevate accelerate",
      "decrease decline fall fell fallen drop reduce reduction shrink shrank down downward lower slow slowed loss"),
@@ -91,18 +93,21 @@ def _drop_first_cue(text: str) -> str:
 def polarity_faults(claim: str, context: str) -> list[str]:
     """Return where a claim and the sentences it rests on disagree in negation, direction or certainty."""
     faults: list[str] = []
-    # Where neither negates as a whole, no clause of either does.
-    clauses = _clauses(claim) if negations(claim) or negations(context) else []
-    for clause in clauses:
+    # A clause has no cue that its whole has not: most texts have none, and need not be taken apart.
+    for clause in _clauses(claim) if _has_cue(claim) or _has_cue(context) else []:
         near = _nearest(clause, context)
         said, stands = negations(clause), negations(near)
         if bool(said) != bool(stands) or (said > stands and (said - stands) % 2):
             faults.append("the source negates differently")
     faults += _antonym_faults(claim, context)
-    hedged = "?" in context or _HEDGE.search(context) is not None
-    if hedged and not _HEDGE.search(claim) and _HEDGE.search(_nearest(claim, context)):
+    if _MAY_HEDGE.search(context) and not _HEDGE.search(claim) and _HEDGE.search(_nearest(claim, context)):
         faults.append("the source is not as certain")
     return faults
+
+
+def _has_cue(text: str) -> bool:
+    """Whether a text has a negation cue, be it the `no` of a number or not."""
+    return has_negation(text) or _MORE_NEGATION.search(text) is not None
 
 
 def _clauses(text: str) -> list[str]:
