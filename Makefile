@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 VIDENCE_TORCH_SPEC ?= torch==2.13.0
 EXTRAS := vision,rag,llm,demo,dev
 
-.PHONY: help setup setup-ml demo test test-marked lint typecheck format dev schemas diagram bench bench-retrieval clean
+.PHONY: help setup setup-ml demo test test-ml test-marked lint typecheck format dev schemas diagram bench bench-retrieval clean
 
 help: ## List what a newcomer can do
 	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -32,10 +32,13 @@ demo: setup ## Ask three real questions and write an HTML report of each run
 	$(BIN)/python -m server.demo
 
 test: setup ## Run the tests (no server, root, browser or network)
-	$(BIN)/python -m pytest -m 'not server and not browser'
+	$(BIN)/python -m pytest -m 'not server and not browser and not ml'
 
 test-marked: setup ## Run the tests that need a server or a browser
 	$(BIN)/python -m pytest -m 'server or browser'
+
+test-ml: setup-ml ## Run the tests that train or load models with torch
+	$(BIN)/python -m pytest -m 'ml and not server and not browser'
 
 lint: setup ## Check style and docstrings
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
