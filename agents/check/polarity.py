@@ -28,9 +28,10 @@ _CLAUSE = re.compile(
 )
 _HEDGE = re.compile(
     r"\b(?:might|could|possibly|perhaps|maybe|unclear|uncertain|unknown whether|whether|suspected|hypothesi[sz]ed?"
-    r"|allegedly|reportedly|supposedly|potentially|probably)\b|\bmay\b(?!\s+\d)|\?\s*$",
+    r"|allegedly|reportedly|supposedly|potentially|probably)\b|\bmay\b(?![^\S\n]+\d)|\?\s*$",
     re.M,
 )
+"""A `may` before a number is a month, but not across a line break: the number begins something else."""
 _MAY_HEDGE = re.compile(rf"{_HEDGE.pattern}|\bmay\b|\?")
 """What a hedge in some clause looks like in the whole, where a date may follow a `may`."""
 _PAIRS = (
