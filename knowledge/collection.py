@@ -13,7 +13,7 @@ from core.errors import VidenceError, unavailable
 from knowledge.code_leg import CodeLeg
 from knowledge.dense import DenseView, VectorLeg
 from knowledge.image_leg import ImageLeg
-from knowledge.image_options import ImageOptions
+from knowledge.image_models import ImageModels
 from knowledge.legs import Change, Leg, LegRecord
 from knowledge.manifest import Manifest
 from knowledge.records import CollectionInfo, Progress
@@ -40,14 +40,14 @@ class Collection:
         self,
         folder: Path,
         embedder: Callable[[], Embedder],
-        images: ImageOptions | None = None,
+        images: ImageModels,
         dense_url: str = "",
     ) -> None:
         self.folder = folder
         self.name = folder.name
         self.embedder = embedder
         self.manifest = Manifest(folder / "manifest.db")
-        self.images = ImageLeg(folder, self.manifest, embedder, images)
+        self.images = ImageLeg(folder, self.manifest, images)
         self.tokens = TokenLeg(folder / "tokens.db")
         self.code = CodeLeg(folder, self.manifest)
         self.vectors = VectorLeg(folder / "dense", dense_url)

@@ -15,7 +15,7 @@ from knowledge import ingest, upkeep
 from knowledge.code_leg import CodeLeg
 from knowledge.collection import Collection
 from knowledge.duplicates import find_duplicates
-from knowledge.image_bridge import ConseBridge
+from knowledge.image_models import ImageModels
 from knowledge.image_options import ImageOptions
 from knowledge.image_search import DEPTH, has_images, join_images, search_by_image
 from knowledge.image_text import ImageText
@@ -34,7 +34,6 @@ from knowledge.records import (
     Where,
 )
 from knowledge.search import SearchPlan, search_collections
-from models.backbone import Backbone
 
 if TYPE_CHECKING:
     import numpy as np
@@ -72,7 +71,7 @@ class Collections:
         self._reranker = reranker
         self._reading = reading
         self._embedder = embedder
-        self._images = images or ImageOptions()
+        self._images = ImageModels(root.parent / "cache" / "models", embedder, images)
         self._lock = threading.Lock()
         self._open: dict[str, Collection] = {}
 
@@ -216,7 +215,7 @@ class Collections:
 
     def image_lines(self, sha256: str) -> list[OcrLine]:
         """Return the lines of text that were read from an image when it was indexed; none if it was not."""
-        return ImageText(self._root.parent / "cache", self._images.read_text).known(sha256) or []
+        return ImageText(self._root.parent / "cache", self._images.options.read_text).known(sha256) or []
 
     def image_meaning(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return what an image shows as a unit vector in the text embedder's space (the ConSE bridge).
@@ -224,8 +223,7 @@ class Collections:
         Raises:
             VidenceError: `unavailable` without the image backbone.
         """
-        cache = self._root.parent / "cache" / "models"
-        return ConseBridge(self._embedder(), cache).image(Backbone(cache).features(pixels))
+        return self._images.meaning(pixels)
 
     def _named(self, names: str | Sequence[str]) -> list[Collection]:
         wanted = [names] if isinstance(names, str) else list(dict.fromkeys(names))

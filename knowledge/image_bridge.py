@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -62,6 +63,7 @@ class ConseBridge:
         self._embedder = embedder
         self._cache = cache_folder
         self._captions: Vector | None = None
+        self._lock = threading.Lock()
 
     @property
     def version(self) -> str:
@@ -91,19 +93,24 @@ class ConseBridge:
 
     def captions(self) -> Vector:
         """Return the text vectors of the class captions, shape (1000, dim)."""
+        with self._lock:
+            if self._captions is None:
+                self._captions = self._load()
+            return self._captions
+
+    def _load(self) -> Vector:
         import numpy as np
 
-        if self._captions is None:
-            path = self._cache / f"conse-{self.version}.npy"
-            if path.is_file():
-                self._captions = np.load(path)
-            else:
-                self._captions = self._embedder.embed([item.caption for item in image_classes()])
-                path.parent.mkdir(parents=True, exist_ok=True)
-                partial = path.with_suffix(f".{os.getpid()}.tmp.npy")
-                np.save(partial, self._captions)
-                partial.replace(path)
-        return self._captions
+        path = self._cache / f"conse-{self.version}.npy"
+        if path.is_file():
+            known: Vector = np.load(path)
+            return known
+        made = self._embedder.embed([item.caption for item in image_classes()])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(f".{os.getpid()}.tmp.npy")
+        np.save(partial, made)
+        partial.replace(path)
+        return made
 
 
 class DualEncoder:

@@ -9,26 +9,24 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.errors import VidenceError
 from core.images import ImageStore
-from knowledge.image_bridge import Bridge, open_bridge
+from knowledge.image_bridge import Bridge
 from knowledge.image_features import FeatureStore
-from knowledge.image_options import ImageOptions
+from knowledge.image_models import ImageModels
 from knowledge.image_text import ImageText
 from knowledge.manifest import Chunk, Manifest
 from knowledge.records import Piece, Progress
-from models.backbone import DIM, FEATURES_VERSION, Backbone, ImageFeatures
+from models.backbone import DIM, FEATURES_VERSION, ImageFeatures
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-    from models.embeddings import Embedder
 
     Vector = NDArray[np.float32]
 
@@ -53,20 +51,17 @@ class ImageLeg:
         self,
         folder: Path,
         manifest: Manifest,
-        embedder: Callable[[], Embedder],
-        options: ImageOptions | None = None,
+        models: ImageModels,
     ) -> None:
         data = folder.parent.parent
         self._folder = folder / "images"
         self._manifest = manifest
-        self._embedder = embedder
-        self._options = options or ImageOptions()
-        self._cache = data / "cache" / "models"
-        self._images = ImageStore(data / "images", max_bytes=1 << 40, max_pixels=self._options.max_pixels)
+        self._models = models
+        options = models.options
+        self._images = ImageStore(data / "images", max_bytes=1 << 40, max_pixels=options.max_pixels)
         self.store = FeatureStore(folder / "features.db")
-        self.text = ImageText(data / "cache", self._options.read_text)
-        self.backbone = Backbone(self._cache)
-        self._bridge: Bridge | None = None
+        self.text = ImageText(data / "cache", options.read_text)
+        self.backbone = models.backbone
         self._arrays: tuple[str, _Arrays] | None = None
 
     def close(self) -> None:
@@ -77,9 +72,7 @@ class ImageLeg:
     @property
     def bridge(self) -> Bridge:
         """What takes texts and images to one space; raises `unavailable` for a missing dual encoder."""
-        if self._bridge is None:
-            self._bridge = open_bridge(self._options.encoder, self._embedder(), self._cache)
-        return self._bridge
+        return self._models.bridge
 
     def pieces(self) -> list[Chunk]:
         """Return the image pieces of the manifest, in order."""
@@ -172,7 +165,7 @@ class ImageLeg:
         partial = target.with_suffix(f".{os.getpid()}.tmp")
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
-        width = len(self.bridge.text(np.zeros(self._embedder().dim, np.float32)))
+        width = len(self.bridge.text(np.zeros(self._models.embedder().dim, np.float32)))
         shapes: dict[str, tuple[Any, tuple[int, ...]]] = {
             "vectors": (np.float16, (len(pieces), DIM)),
             "meaning": (np.float32, (len(pieces), width)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -209,6 +210,29 @@ def test_a_collection_under_a_missing_dual_encoder_still_adds_text(tmp_path: Pat
     collections = Collections(tmp_path / "collections", HashEmbedder, options)
     assert collections.add("album", [photos / "0.png"]).added == 1
     collections.close()
+
+
+def test_the_backbone_is_loaded_once_for_all_collections_and_threads(
+    tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    loaded: list[str] = []
+    load = onnxruntime.InferenceSession
+
+    def counted(path: str, *args: Any, **kwargs: Any) -> Any:
+        loaded.append(path)
+        return load(path, *args, **kwargs)
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", counted)
+    collections = Collections(tmp_path / "home" / "collections", HashEmbedder)
+    for name in ("one", "two"):
+        collections.add(name, [photos / "1.png"])
+    pixels = np.asarray(Image.open(photos / "1.png"))
+    with ThreadPoolExecutor(4) as pool:
+        meanings = list(pool.map(lambda _: collections.image_meaning(pixels), range(4)))
+    collections.close()
+    assert len(loaded) == 1
+    assert all(np.array_equal(meaning, meanings[0]) for meaning in meanings)
 
 
 def _chart(path: Path) -> None:
