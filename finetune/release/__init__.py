@@ -1,0 +1,1 @@
+"""From a run to a served model: merge, compare, evaluate, gate, register, export, serve."""

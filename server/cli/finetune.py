@@ -1,0 +1,19 @@
+"""`vidence finetune`: from training data to a served model, and back from feedback.
+
+Each command lives in a file of its own, `finetune_NAME.py`, and is registered here.
+"""
+
+from __future__ import annotations
+
+import typer
+
+from server.cli.finetune_promote import promote
+from server.cli.finetune_register import list_, register, show
+from server.cli.finetune_rollback import rollback
+
+app = typer.Typer(no_args_is_help=True)
+app.command()(register)
+app.command("list")(list_)
+app.command()(show)
+app.command()(promote)
+app.command()(rollback)
