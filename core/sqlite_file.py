@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+BOUND_AT_ONCE = 500
+"""Values a statement: SQLite limits how many may be bound."""
 
 
 class SqliteFile:
@@ -46,3 +50,22 @@ class SqliteFile:
                 self.prepare(connection)
                 self._connection = connection
             yield self._connection
+
+
+def select_in(
+    connection: sqlite3.Connection, statement: str, values: Sequence[Any], *before: Any
+) -> list[Any]:
+    """Return the rows of a statement whose last column is in a list of any length, in no order.
+
+    Args:
+        connection: An open file.
+        statement: A SELECT that ends with `IN`; the list is added in parentheses.
+        values: What the list holds. A value given twice may bring its rows twice.
+        before: Values of the marks that stand before the list.
+    """
+    rows: list[Any] = []
+    for start in range(0, len(values), BOUND_AT_ONCE):
+        part = values[start : start + BOUND_AT_ONCE]
+        marks = ",".join("?" * len(part))
+        rows += connection.execute(f"{statement} ({marks})", (*before, *part)).fetchall()
+    return rows

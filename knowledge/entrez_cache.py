@@ -16,6 +16,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from core.sqlite_file import select_in
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS entries (
     source TEXT NOT NULL, kind TEXT NOT NULL, key TEXT NOT NULL, stored REAL NOT NULL, body BLOB NOT NULL,
@@ -23,7 +25,6 @@ CREATE TABLE IF NOT EXISTS entries (
 ) WITHOUT ROWID
 """
 _DAY_S = 86_400.0
-_MANY = 500
 
 
 class EntrezCache:
@@ -55,20 +56,17 @@ class EntrezCache:
         if not wanted or self._life_s[kind] <= 0 or not self._path.exists():
             return {}
         now = self._clock()
-        found: dict[str, bytes] = {}
+        statement = (
+            "SELECT key, body FROM entries WHERE source = ? AND kind = ? AND stored > ? AND stored <= ? "
+            "AND key IN"
+        )
+        oldest = now - self._life_s[kind]
         try:
             with closing(self._open()) as connection:
-                for start in range(0, len(wanted), _MANY):
-                    part = wanted[start : start + _MANY]
-                    rows = connection.execute(
-                        "SELECT key, body FROM entries WHERE source = ? AND kind = ? AND stored > ?"
-                        f" AND stored <= ? AND key IN ({', '.join('?' * len(part))})",
-                        (self._source, kind, now - self._life_s[kind], now, *part),
-                    )
-                    found.update((str(key), zlib.decompress(body)) for key, body in rows)
+                rows = select_in(connection, statement, wanted, self._source, kind, oldest, now)
+            return {str(key): zlib.decompress(body) for key, body in rows}
         except (sqlite3.Error, OSError, zlib.error):
             return {}
-        return found
 
     def put_many(self, kind: str, entries: Mapping[str, bytes]) -> None:
         """Keep entries; older ones of the same key are replaced, those past their time are removed."""

@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from core.sqlite_file import SqliteFile
+from core.sqlite_file import SqliteFile, select_in
 from models.backbone import CLASSES_KEPT, DIM, FEATURES_VERSION, ImageFeatures
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ CREATE TABLE IF NOT EXISTS features (
     probabilities BLOB NOT NULL, boxes BLOB NOT NULL, width INTEGER NOT NULL, height INTEGER NOT NULL,
     PRIMARY KEY (sha256, version));
 """
-_MARKS = 500
 _BOX_STEPS = 255.0
 
 
@@ -57,18 +56,11 @@ class FeatureStore(SqliteFile):
 
     def get(self, hashes: Sequence[str]) -> dict[str, tuple[ImageFeatures, tuple[int, int]]]:
         """Return features and (width, height) by hash; images that have none are left out."""
-        found: dict[str, tuple[ImageFeatures, tuple[int, int]]] = {}
         columns = "sha256, vector, classes, probabilities, boxes, width, height"
-        for start in range(0, len(hashes), _MARKS):
-            part = list(hashes[start : start + _MARKS])
-            marks = ",".join("?" * len(part))
-            with self.open() as connection:
-                rows = connection.execute(
-                    f"SELECT {columns} FROM features WHERE version = ? AND sha256 IN ({marks})",
-                    [FEATURES_VERSION, *part],
-                ).fetchall()
-            found |= {row[0]: (_features(row), (row[5], row[6])) for row in rows}
-        return found
+        statement = f"SELECT {columns} FROM features WHERE version = ? AND sha256 IN"
+        with self.open() as connection:
+            rows = select_in(connection, statement, hashes, FEATURES_VERSION)
+        return {row[0]: (_features(row), (row[5], row[6])) for row in rows}
 
 
 def _features(row: Sequence[Any]) -> ImageFeatures:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.sqlite_file import SqliteFile
+from core.sqlite_file import SqliteFile, select_in
 from knowledge.chunk import COLUMNS, Chunk, chunk_id, chunk_of, searched_text
 from knowledge.legs import Change, LegRecord
 from knowledge.manifest_schema import prepare
@@ -34,8 +34,8 @@ _OWN_OR_FIRST = (
     "coalesce((SELECT v.vector FROM vectors v WHERE v.n = c.n), (SELECT v.vector FROM chunks x "
     "JOIN vectors v ON v.n = x.n WHERE x.d = c.d ORDER BY x.place LIMIT 1))"
 )
-_MARKS = 500
-"""Values a statement: SQLite limits how many may be bound."""
+_PAGE = 500
+"""Texts that are read at once."""
 
 
 class Manifest(SqliteFile):
@@ -240,18 +240,20 @@ class Manifest(SqliteFile):
 
     def searched(self, numbers: Sequence[int]) -> Iterator[tuple[int, str]]:
         """Yield the number and searched text of chunks, in order, without holding the file."""
-        for start in range(0, len(numbers), _MARKS):
-            part = numbers[start : start + _MARKS]
+        for start in range(0, len(numbers), _PAGE):
+            part = numbers[start : start + _PAGE]
             with self.open() as connection:
-                rows = _select(connection, "SELECT n, title, text FROM chunks WHERE n IN", part)
+                rows = select_in(connection, "SELECT n, title, text FROM chunks WHERE n IN", part)
             for n, title, text in sorted(rows):
                 yield n, searched_text(title, text)
 
     def with_vectors(self, numbers: Sequence[int]) -> list[tuple[Chunk, bytes]]:
         """Return chunks that have a vector of their own, with it; whatever generation shows them."""
         with self.open() as connection:
-            chunks = [chunk_of(row) for row in _select(connection, f"SELECT {COLUMNS} WHERE c.n IN", numbers)]
-            vectors = dict(_select(connection, "SELECT n, vector FROM vectors WHERE n IN", numbers))
+            chunks = [
+                chunk_of(row) for row in select_in(connection, f"SELECT {COLUMNS} WHERE c.n IN", numbers)
+            ]
+            vectors = dict(select_in(connection, "SELECT n, vector FROM vectors WHERE n IN", numbers))
         return [(chunk, vectors[chunk.n]) for chunk in chunks if chunk.n in vectors]
 
     def chunks(self, ids: Iterable[str] | None = None) -> list[Chunk]:
@@ -259,7 +261,7 @@ class Manifest(SqliteFile):
         if ids is None:
             return list(self.each())
         with self.open() as connection:
-            rows = _select(connection, f"SELECT {COLUMNS} WHERE {_SEEN} AND c.id IN", list(ids))
+            rows = select_in(connection, f"SELECT {COLUMNS} WHERE {_SEEN} AND c.id IN", list(ids))
         return [chunk_of(row) for row in rows]
 
     def each(self) -> Iterator[Chunk]:
@@ -280,7 +282,7 @@ class Manifest(SqliteFile):
         import numpy as np
 
         with self.open() as connection:
-            rows = _select(connection, f"SELECT c.id, {_OWN_OR_FIRST} {_OF} WHERE {_SEEN} AND c.id IN", ids)
+            rows = select_in(connection, f"SELECT c.id, {_OWN_OR_FIRST} {_OF} WHERE {_SEEN} AND c.id IN", ids)
         return {id_: np.frombuffer(body, dtype=np.float32) for id_, body in rows if body}
 
     def sources(self, kind: PieceKind) -> dict[str, tuple[str, str]]:
@@ -350,12 +352,12 @@ class Manifest(SqliteFile):
     def names(self, numbers: Sequence[int]) -> dict[int, str]:
         """Return the ids of chunks by number; numbers that are gone are left out."""
         with self.open() as connection:
-            return dict(_select(connection, f"SELECT c.n, c.id {_OF} WHERE {_SEEN} AND c.n IN", numbers))
+            return dict(select_in(connection, f"SELECT c.n, c.id {_OF} WHERE {_SEEN} AND c.n IN", numbers))
 
     def numbers(self, ids: Sequence[str]) -> dict[str, int]:
         """Return the numbers of chunks by id; ids that are gone are left out."""
         with self.open() as connection:
-            return dict(_select(connection, f"SELECT c.id, c.n {_OF} WHERE {_SEEN} AND c.id IN", ids))
+            return dict(select_in(connection, f"SELECT c.id, c.n {_OF} WHERE {_SEEN} AND c.id IN", ids))
 
     def numbers_where(self, where: Mapping[str, Any]) -> set[int]:
         """Return the numbers of the chunks that a filter lets through."""
@@ -372,11 +374,3 @@ class Manifest(SqliteFile):
         with self.open() as connection:
             rows = connection.execute(f"SELECT c.n {_OF} WHERE {' AND '.join(tests)}", values)
             return {row[0] for row in rows}
-
-
-def _select(connection: sqlite3.Connection, statement: str, values: Sequence[Any]) -> list[Any]:
-    rows: list[Any] = []
-    for start in range(0, len(values), _MARKS):
-        part = values[start : start + _MARKS]
-        rows += connection.execute(f"{statement} ({','.join('?' * len(part))})", part).fetchall()
-    return rows

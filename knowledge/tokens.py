@@ -7,10 +7,10 @@ the manifest or to none. An add writes it before the manifest; `sync` takes out 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from core.sqlite_file import SqliteFile
+from core.sqlite_file import SqliteFile, select_in
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,7 +22,6 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS tokens (id TEXT PRIMARY KEY, codes BLOB NOT NULL);
 """
-_MARKS = 500
 _MAPPED_BYTES = 1 << 38
 
 
@@ -60,15 +59,9 @@ class TokenLeg(SqliteFile):
         """Return the codes of pieces by id, shape (tokens, dims); what is not there is left out."""
         import numpy as np
 
-        found: dict[str, Codes] = {}
         with self.open() as connection:
-            for part in _parts(ids):
-                marks = ",".join("?" * len(part))
-                rows = connection.execute(f"SELECT id, codes FROM tokens WHERE id IN ({marks})", part)
-                found.update(
-                    (id_, np.frombuffer(body, dtype=np.int8).reshape(-1, dims)) for id_, body in rows
-                )
-        return found
+            rows = select_in(connection, "SELECT id, codes FROM tokens WHERE id IN", ids)
+        return {id_: np.frombuffer(body, dtype=np.int8).reshape(-1, dims) for id_, body in rows}
 
     def ids(self) -> set[str]:
         """Return the ids of all pieces that have an entry."""
@@ -79,8 +72,3 @@ class TokenLeg(SqliteFile):
         """Take ids out."""
         with self.open() as connection, connection:
             connection.executemany("DELETE FROM tokens WHERE id = ?", [(id_,) for id_ in ids])
-
-
-def _parts(ids: Sequence[str]) -> Iterator[list[str]]:
-    for start in range(0, len(ids), _MARKS):
-        yield list(ids[start : start + _MARKS])

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from core.sqlite_file import select_in
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -16,7 +18,6 @@ if TYPE_CHECKING:
     from models.embeddings import Embedder
 
 _SCHEMA = "CREATE TABLE IF NOT EXISTS vectors (key TEXT PRIMARY KEY, vector BLOB NOT NULL)"
-_MARKS = 500
 
 
 class VectorCache:
@@ -55,11 +56,7 @@ class VectorCache:
         connection = sqlite3.connect(self._path, timeout=30.0)
         try:
             connection.execute(_SCHEMA)
-            for start in range(0, len(keys), _MARKS):
-                part = keys[start : start + _MARKS]
-                marks = ",".join("?" * len(part))
-                rows = connection.execute(f"SELECT key, vector FROM vectors WHERE key IN ({marks})", part)
-                self._held.update(rows.fetchall())
+            self._held.update(select_in(connection, "SELECT key, vector FROM vectors WHERE key IN", keys))
         finally:
             connection.close()
 
