@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from core.contracts import Evidence, ToolResult
+from core.sqlite_file import select_in
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS evidence (
@@ -197,19 +198,9 @@ class SqliteRunStore:
         return None if row is None else str(row[0])
 
     def _read_evidence(self, run_id: str, ids: tuple[str, ...]) -> dict[str, str]:
-        found: dict[str, str] = {}
+        statement = "SELECT id, body FROM evidence WHERE run_id = ? AND id IN"
         with self._lock:
-            connection = self._open()
-            for start in range(0, len(ids), 500):
-                part = ids[start : start + 500]
-                marks = ",".join("?" * len(part))
-                found.update(
-                    connection.execute(
-                        f"SELECT id, body FROM evidence WHERE run_id = ? AND id IN ({marks})",
-                        (run_id, *part),
-                    ).fetchall()
-                )
-        return found
+            return dict(select_in(self._open(), statement, ids, run_id))
 
     def _write(
         self,
