@@ -9,6 +9,7 @@ import typer
 
 from server.cli.ask import ask
 from server.cli.doctor import doctor
+from server.cli.feedback import feedback
 from server.cli.finetune import app as finetune_app
 from server.cli.image import chart, look, read
 from server.cli.index import app as index_app
@@ -28,6 +29,7 @@ app.command()(read)
 app.command()(chart)
 app.command()(look)
 app.command()(search)
+app.command()(feedback)
 app.add_typer(index_app, name="index", help="Build and look after collections.")
 app.add_typer(finetune_app, name="finetune", help="Train, check, register and serve your own model.")
 app.add_typer(pubmed_app, name="pubmed", help="Search PubMed and fetch records.")

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import typer
 
+from server.cli.finetune_label import app as label_app
 from server.cli.finetune_promote import promote
+from server.cli.finetune_queue import app as queue_app
 from server.cli.finetune_register import list_, register, show
 from server.cli.finetune_rollback import rollback
 
@@ -17,3 +19,5 @@ app.command("list")(list_)
 app.command()(show)
 app.command()(promote)
 app.command()(rollback)
+app.add_typer(queue_app, name="queue", help="Find what is worth labelling.")
+app.add_typer(label_app, name="label", help="Hand the queue to Label Studio, and take labels back.")

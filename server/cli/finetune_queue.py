@@ -1,0 +1,188 @@
+"""`vidence finetune queue`: what is worth labelling, found in runs and in pools of questions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from core.contracts import RunResult
+from core.errors import invalid_input
+from core.feedback_store import FeedbackStore
+from core.images import ImageStore
+from core.run_store import SqliteRunStore
+from core.settings import Settings, load_settings
+from server.cli.output import emit_json, handle_errors, out_console
+
+if TYPE_CHECKING:
+    from finetune.loop.queue import CandidateQueue
+
+app = typer.Typer(no_args_is_help=True)
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+class States(StrEnum):
+    """Where a candidate stands."""
+
+    new = "new"
+    exported = "exported"
+    labelled = "labelled"
+    rejected = "rejected"
+    used = "used"
+
+
+class Measures(StrEnum):
+    """How unsure an answer is, from the log-probabilities of its tokens."""
+
+    entropy = "entropy"
+    least_confidence = "least_confidence"
+    margin = "margin"
+
+
+def open_queue(settings: Settings) -> CandidateQueue:
+    """Return the queue of the data folder."""
+    from finetune.loop.queue import CandidateQueue
+
+    return CandidateQueue.under(settings.root)
+
+
+def open_images(settings: Settings) -> ImageStore:
+    """Return the image store of the data folder."""
+    return ImageStore(
+        settings.root / "images",
+        max_bytes=settings.max_image_bytes,
+        max_pixels=settings.max_image_pixels,
+    )
+
+
+@app.command()
+def fill(
+    pool: Annotated[
+        Path | None,
+        typer.Option(help='Also ask these questions of the served VLM: JSON lines {"question", "image"?}.'),
+    ] = None,
+    measure: Annotated[Measures, typer.Option(help="For the pool: how to measure.")] = Measures.entropy,
+    unsure: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Uncertainty from which an answered run is a candidate.")
+    ] = 0.5,
+    beta: Annotated[
+        float, typer.Option(min=0.0, help="How much it counts that others ask the like; 0: not at all.")
+    ] = 0.5,
+    near: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Cosine from which two questions are neighbours.")
+    ] = 0.6,
+    as_json: AsJson = False,
+) -> None:
+    """Fill the queue from finished runs: unsure answers, abstentions, and what was rated down.
+
+    Every candidate is then scored: uncertainty times density to the power of beta. Filling again changes
+    nothing but the scores.
+    """
+    from finetune.loop.fill import from_pool, from_runs, rank, read_pool
+    from finetune.loop.served_answers import open_answerer
+    from models.embeddings import open_embedder
+
+    with handle_errors(as_json):
+        settings = load_settings()
+        queue = open_queue(settings)
+        results = list(finished_runs(settings))
+        counts = queue.add(from_runs(results, FeedbackStore.under(settings.root).all(), unsure=unsure))
+        if pool is not None:
+            answerer = open_answerer(settings)
+            asked = from_pool(
+                read_pool(pool), pool.parent, answerer, open_images(settings), measure=measure.value
+            )
+            for item in asked:
+                # One at a time: a server that stops answering loses nothing of what it answered before.
+                for name, count in queue.add([item]).items():
+                    counts[name] += count
+        others = [result.question for result in results]
+        waiting = rank(queue, open_embedder(settings), beta=beta, near=near, asked=others)
+        body = {"runs": len(results), **counts, "waiting": waiting, "states": queue.counts()}
+        _show(body, as_json)
+
+
+@app.command("list")
+def list_(
+    state: Annotated[
+        list[States] | None, typer.Option("--state", help="Only these states; repeat for more.")
+    ] = None,
+    limit: Annotated[int, typer.Option("-n", min=1, help="How many.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """List candidates, the best to label first."""
+    with handle_errors(as_json):
+        queue = open_queue(load_settings())
+        items = queue.items(*(one.value for one in state or ()))[:limit]
+        if as_json:
+            emit_json({"states": queue.counts(), "items": [item.model_dump(mode="json") for item in items]})
+            return
+        table = Table("candidate", "state", "score", "unsure", "density", "why", "question", "answer")
+        for item in items:
+            table.add_row(
+                item.id,
+                item.state,
+                f"{item.score:.2f}",
+                f"{item.uncertainty:.2f}",
+                f"{item.density:.2f}",
+                ", ".join(item.reasons),
+                escape(item.question[:60]),
+                escape(item.answer[:30]),
+            )
+        out_console().print(table)
+        _show(queue.counts(), as_json)
+
+
+@app.command()
+def reject(
+    candidate: Annotated[list[str], typer.Argument(help="Candidates that are not worth labelling.")],
+    as_json: AsJson = False,
+) -> None:
+    """Take candidates out: they are not asked of people, and not filled in again."""
+    _move(candidate, "rejected", as_json)
+
+
+@app.command()
+def release(
+    candidate: Annotated[list[str], typer.Argument(help="Candidates to bring back.")],
+    as_json: AsJson = False,
+) -> None:
+    """Bring exported or rejected candidates back to the new ones."""
+    _move(candidate, "new", as_json)
+
+
+def finished_runs(settings: Settings) -> Iterator[RunResult]:
+    """Yield the finished runs of the data folder, the oldest first."""
+    store = SqliteRunStore(settings.root / "runs.db")
+    try:
+        after = 0
+        while found := store.finished(after=after):
+            after = found[-1][0]
+            for _, body in found:
+                yield RunResult.model_validate_json(body)
+    finally:
+        store.close()
+
+
+def _move(ids: Sequence[str], state: Any, as_json: bool) -> None:
+    with handle_errors(as_json):
+        if not ids:
+            raise invalid_input("No candidate named", help="List them: vidence finetune queue list")
+        queue = open_queue(load_settings())
+        _show({"changed": queue.move(ids, state), "states": queue.counts()}, as_json)
+
+
+def _show(body: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        emit_json(body)
+        return
+    for name, value in body.items():
+        shown = (
+            ", ".join(f"{count} {key}" for key, count in value.items()) if isinstance(value, dict) else value
+        )
+        out_console().print(f"{name}: {shown}")
