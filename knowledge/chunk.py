@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from core.contracts import Locator
-from knowledge.records import Piece, PieceKind
+from knowledge.records import Hit, Piece, PieceKind
 
 COLUMNS = (
     "c.n, c.id, d.source, c.kind, c.title, c.text, c.locator, d.doc_id, d.title, d.metadata, c.place, "
@@ -85,6 +86,47 @@ def chunk_of(row: Any) -> Chunk:
         ordinal=ordinal,
         siblings=siblings,
         embed=embed,
+    )
+
+
+def hit_of(
+    chunk: Chunk,
+    collection: str,
+    query: str,
+    score: float,
+    parts: Mapping[str, float | None],
+    *,
+    locator: Locator | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    note: str = "",
+) -> Hit:
+    """Return a chunk as a search result.
+
+    Args:
+        chunk: What was found.
+        collection: The collection's name.
+        query: What was searched for; empty for an image.
+        score: In 0 to 1.
+        parts: What each leg gave; None where it gave nothing.
+        locator: A nearer place than the chunk's own.
+        metadata: What to say beside the document's own.
+        note: What did not go as the settings ask.
+    """
+    return Hit(
+        id=chunk.reference,
+        chunk_id=chunk.id,
+        score=round(score, 6),
+        title=chunk.doc_title or chunk.title,
+        text=chunk.text,
+        source=chunk.source,
+        doc_id=chunk.doc_id,
+        locator=locator or chunk.locator,
+        kind=chunk.kind,
+        collection=collection,
+        query=query,
+        parts={name: round(value, 6) for name, value in parts.items() if value is not None},
+        metadata={**chunk.metadata, **(metadata or {})},
+        note=note,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from knowledge.chunk import hit_of
 from knowledge.collection import Collection
 from knowledge.records import Hit
 
@@ -28,22 +29,5 @@ def file_hits(collection: Collection, query: str, vector: NDArray[np.float32] | 
         pieces = collection.manifest.pieces_of(source)
         if not pieces:  # the index is ahead of a change that is being written
             continue
-        first = pieces[0]
-        hits.append(
-            Hit(
-                id=first.reference,
-                chunk_id=first.id,
-                score=score,
-                title=first.doc_title or first.title,
-                query=query,
-                text=first.text,
-                source=first.source,
-                doc_id=first.doc_id,
-                locator=first.locator,
-                kind=first.kind,
-                collection=collection.name,
-                parts={"files": score},
-                metadata=first.metadata,
-            )
-        )
+        hits.append(hit_of(pieces[0], collection.name, query, score, {"files": score}))
     return hits

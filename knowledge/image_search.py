@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from core.errors import not_found
+from knowledge.chunk import Chunk, hit_of
 from knowledge.collection import Collection
-from knowledge.manifest import Chunk
 from knowledge.records import Hit
 from models.backbone import ImageFeatures, image_classes, in_pixels
 
@@ -140,18 +140,12 @@ def _hit(
 ) -> Hit:
     place = int(collection.images.bridge.shown(features, meant).argmax())
     box = in_pixels(features.boxes[place], *size)
-    return Hit(
-        id=chunk.reference,
-        chunk_id=chunk.id,
-        score=round(weight * score, 6),
-        title=chunk.doc_title or chunk.title,
-        text=chunk.text,
-        source=chunk.source,
-        doc_id=chunk.doc_id,
+    return hit_of(
+        chunk,
+        collection.name,
+        query,
+        weight * score,
+        {"pixels": score},
         locator=chunk.locator if chunk.locator.box else chunk.locator.model_copy(update={"box": box}),
-        kind=chunk.kind,
-        collection=collection.name,
-        query=query,
-        parts={"pixels": round(score, 6)},
-        metadata={**chunk.metadata, "resembles": image_classes()[int(features.classes[place])].name},
+        metadata={"resembles": image_classes()[int(features.classes[place])].name},
     )

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from knowledge.chunk import Chunk, hit_of
 from knowledge.code_hits import file_hits, ranks_files
 from knowledge.collection import Collection
 from knowledge.feedback import reordered
 from knowledge.fusion import fuse, normalise_dense, normalise_sparse, top
-from knowledge.manifest import Chunk
 from knowledge.mmr import diversify
 from knowledge.records import Hit, SearchMode
 from knowledge.rerank import DEPTH, combine, external_order, late_interaction, word_weights
@@ -295,19 +295,4 @@ def _load(wanted: Mapping[str, _Scored]) -> dict[str, Chunk]:
 
 def _hit(query: str, chunk: Chunk, score: float, item: _Scored, relevance: float | None, note: str) -> Hit:
     parts = {"dense": item.dense, "sparse": item.sparse, "tokens": item.tokens, "reranker": relevance}
-    return Hit(
-        id=chunk.reference,
-        chunk_id=chunk.id,
-        score=round(score, 6),
-        title=chunk.doc_title or chunk.title,
-        query=query,
-        text=chunk.text,
-        source=chunk.source,
-        doc_id=chunk.doc_id,
-        locator=chunk.locator,
-        kind=chunk.kind,
-        collection=item.collection.name,
-        parts={name: round(value, 6) for name, value in parts.items() if value is not None},
-        metadata=chunk.metadata,
-        note=note,
-    )
+    return hit_of(chunk, item.collection.name, query, score, parts, note=note)
