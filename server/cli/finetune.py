@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import typer
 
+from server.cli.finetune_assemble import assemble
+from server.cli.finetune_data import data
 from server.cli.finetune_label import app as label_app
 from server.cli.finetune_promote import promote
 from server.cli.finetune_queue import app as queue_app
@@ -14,6 +16,8 @@ from server.cli.finetune_register import list_, register, show
 from server.cli.finetune_rollback import rollback
 
 app = typer.Typer(no_args_is_help=True)
+app.command()(data)
+app.command()(assemble)
 app.command()(register)
 app.command("list")(list_)
 app.command()(show)

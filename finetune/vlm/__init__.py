@@ -1,0 +1,1 @@
+"""The embedded VLM: its tower, its training recipe, and small stand-ins of it for tests."""
