@@ -6,14 +6,12 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.markup import escape
-
 from core.errors import VidenceError, invalid_input
 from core.settings import load_settings
-from server.cli.output import emit_json, out_console
+from server.cli.output import emit_json, show_found
 
 if TYPE_CHECKING:
-    from knowledge.connectors.base import Connector, Found
+    from knowledge.connectors.base import Connector
 
 
 def search_connector(name: str, query: str, queries: str | None, k: int, *, as_json: bool) -> None:
@@ -39,7 +37,7 @@ def search_connector(name: str, query: str, queries: str | None, k: int, *, as_j
     if as_json:
         emit_json({"query": query, "connector": name, "hits": [item.to_json() for item in found]})
     else:
-        _show(found)
+        show_found((item.title, item.score, " ".join(item.text.split())[:300], item.source) for item in found)
 
 
 async def _search_file(connector: Connector, path: Path, k: int) -> None:
@@ -52,13 +50,3 @@ async def _search_file(connector: Connector, path: Path, k: int) -> None:
         except VidenceError as error:
             said = {"kind": error.kind, "message": error.message, "help": error.help}
             emit_json({"id": item.id, "error": {**said, "retryable": error.retryable}})
-
-
-def _show(found: list[Found]) -> None:
-    console = out_console()
-    if not found:
-        console.print("[yellow]Nothing was found.[/]")
-    for place, item in enumerate(found, start=1):
-        console.print(f"[bold]{place}. {escape(item.title)}[/] [dim]{item.score:.3f}[/]")
-        console.print(f"   {escape(' '.join(item.text.split())[:300])}")
-        console.print(f"   [dim]{escape(item.source)}[/]")

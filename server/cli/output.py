@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -29,6 +29,18 @@ def err_console() -> Console:
 def out_console() -> Console:
     """Return the console for answers: stdout."""
     return Console(highlight=False)
+
+
+def show_found(found: Iterable[tuple[str, float, str, str]]) -> None:
+    """Print what was found, best first, for people: (title, score, text, where it stands) of each."""
+    console = out_console()
+    place = 0
+    for place, (title, score, text, stands) in enumerate(found, start=1):
+        console.print(f"[bold]{place}. {escape(title)}[/] [dim]{score:.3f}[/]")
+        console.print(f"   {escape(text)}")
+        console.print(f"   [dim]{escape(stands)}[/]")
+    if not place:
+        console.print("[yellow]Nothing was found.[/]")
 
 
 @contextmanager

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.markup import escape
 
 from core.contracts import drop_none
 from core.errors import invalid_input, not_found
@@ -17,7 +16,7 @@ from core.images import ImageStore
 from core.settings import load_settings
 from server.cli.external import search_connector
 from server.cli.index import open_collections
-from server.cli.output import emit_json, handle_errors, out_console
+from server.cli.output import emit_json, handle_errors, show_found
 
 if TYPE_CHECKING:
     import numpy as np
@@ -94,7 +93,7 @@ def search(
             asked = {"query": query} if image is None else {"query": query, "image": image}
             emit_json({**asked, "hits": [_hit(hit) for hit in hits]})
         else:
-            _show(hits)
+            show_found((hit.title, hit.score, hit.snippet, place_of(hit)) for hit in hits)
 
 
 def _check(query: str, image: str | None, queries: str | None) -> None:
@@ -184,17 +183,7 @@ def _hit(hit: Hit) -> dict[str, Any]:
     }
 
 
-def _show(hits: list[Hit]) -> None:
-    console = out_console()
-    if not hits:
-        console.print("[yellow]Nothing was found.[/]")
-    for place, hit in enumerate(hits, start=1):
-        console.print(f"[bold]{place}. {escape(hit.title)}[/] [dim]{hit.score:.3f}[/]")
-        console.print(f"   {escape(hit.snippet)}")
-        console.print(f"   [dim]{escape(where(hit))}[/]")
-
-
-def where(hit: Hit) -> str:
+def place_of(hit: Hit) -> str:
     """Return where a hit stands, in words."""
     parts = [hit.source]
     if hit.locator.page is not None:
