@@ -14,6 +14,7 @@ from server.cli.finetune_promote import promote
 from server.cli.finetune_queue import app as queue_app
 from server.cli.finetune_register import list_, register, show
 from server.cli.finetune_rollback import rollback
+from server.cli.finetune_train import train
 
 app = typer.Typer(no_args_is_help=True)
 app.command()(data)
@@ -23,5 +24,6 @@ app.command("list")(list_)
 app.command()(show)
 app.command()(promote)
 app.command()(rollback)
+app.command()(train)
 app.add_typer(queue_app, name="queue", help="Find what is worth labelling.")
 app.add_typer(label_app, name="label", help="Hand the queue to Label Studio, and take labels back.")

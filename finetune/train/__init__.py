@@ -1,0 +1,1 @@
+"""Training: typed recipes, fine-tuning, preferences, dual encoders, search; each run can be resumed."""

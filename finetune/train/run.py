@@ -1,0 +1,195 @@
+"""One training run, from a recipe to its result."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from finetune.data.dataset import write_whole
+from finetune.train.config import AnyTuned, DpoConfig
+from finetune.train.encode import Encoder
+from finetune.train.features import FeatureCache
+from finetune.train.loop import Limits, Loop, Progress
+from finetune.train.model import base_hash, base_path, open_base, prepare, require_ml, save_result
+from finetune.train.objective import bare
+from finetune.train.recipe import config_sha256
+from finetune.train.run_folder import RunFolder
+from finetune.train.setup import Plan, make_plan
+from finetune.train.trackers import open_tracker
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run, or a slice of it, ended."""
+
+    run: str
+    folder: Path
+    status: Literal["finished", "paused", "planned"]
+    config_sha256: str
+    step: int
+    steps: int
+    metrics: dict[str, float] = field(default_factory=dict)
+    data: dict[str, Any] = field(default_factory=dict)
+    phases: dict[str, int] = field(default_factory=dict)
+    skipped: list[dict[str, str]] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as plain values."""
+        return {**self.__dict__, "folder": str(self.folder)}
+
+
+def plan_run(config: AnyTuned, root: Path, run: RunFolder) -> Outcome:
+    """Return what a run would do, without loading the model or writing anything."""
+    plan = make_plan(config, root)
+    return _outcome(config, plan, run, "planned", 0, {})
+
+
+def train_run(
+    config: AnyTuned,
+    root: Path,
+    run: RunFolder,
+    *,
+    resume: bool = False,
+    max_seconds: float = float("inf"),
+    progress: Progress = lambda _done, _total, _line: None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Outcome:
+    """Train, or go on training, and write the result when the end is reached.
+
+    Args:
+        config: The recipe.
+        root: The data folder (`Settings.root`).
+        run: The run's folder.
+        resume: Go on from the last checkpoint.
+        max_seconds: Stop cleanly after so long.
+        progress: Told after each step: done, total, the log's line.
+        stop: Asked after each step whether to stop cleanly (a signal, for example).
+
+    Raises:
+        VidenceError: `invalid_input`, `not_found` or `unavailable`, saying what to do.
+    """
+    require_ml()
+    limits = Limits(max_seconds, stop)
+    plan = make_plan(config, root)
+    import torch
+    from accelerate import Accelerator
+
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    path = base_path(config.model.base, root)
+    model, processor = open_base(config.model, path)
+    half = model.dtype == torch.bfloat16
+    accelerator = Accelerator(mixed_precision="bf16" if half else "no", gradient_accumulation_steps=1)
+    facts = {"data": plan.data_record(), "base": config.model.base, "base_hash": base_hash(path)}
+    if accelerator.is_main_process:
+        run.start(config, resume=resume)
+        run.pin("facts", facts)
+    if run.finished:
+        return _finished(config, plan, run)
+    features = None
+    if config.sequence.cache_features:
+        features = FeatureCache(model.to(accelerator.device), processor, root / "finetune" / "features")
+    model, family = prepare(model, config)
+    model.to(accelerator.device)
+    encoder = Encoder(
+        processor,
+        max_tokens=config.sequence.max_tokens,
+        packs=family.packs and config.model.attention != "flash_attention_2",
+        features=features,
+        whole=isinstance(config, DpoConfig),
+    )
+    tracker = open_tracker(config, run.path)
+    try:
+        loop = Loop(config, plan, run, accelerator, model, family, encoder, tracker)
+        if accelerator.is_main_process and not resume:
+            _log_skips(plan, run)
+        if not loop.train(limits, progress, resume=resume):
+            return _outcome(config, plan, run, "paused", _last_step(run), {})
+        measured = loop.measure() if accelerator.is_main_process else {}
+        if accelerator.is_main_process:
+            _write_result(config, plan, run, model, family, loop.parts, measured, facts, processor)
+    finally:
+        tracker.close()
+    accelerator.wait_for_everyone()
+    return _finished(config, plan, run)
+
+
+def _write_result(
+    config: AnyTuned,
+    plan: Plan,
+    run: RunFolder,
+    model: Any,
+    family: Any,
+    parts: set[str],
+    measured: dict[str, float],
+    facts: dict[str, Any],
+    processor: Any,
+) -> None:
+    """Write the weights, then `run.json`, which marks the result as whole."""
+    save_result(model, family, parts, run.result)
+    processor.save_pretrained(run.result / "processor")
+    lines = [line for line in run.log() if "loss" in line]
+    tail = [float(line["loss"]) for line in lines[-20:]]
+    body = {
+        "run": run.path.name,
+        "task": config.model_dump()["task"],
+        "config_sha256": config_sha256(config),
+        **facts,
+        "parts": sorted(parts),
+        "model_type": bare(model).config.model_type,
+        "steps": plan.total,
+        "metrics": {"train_loss": sum(tail) / max(1, len(tail)), **measured},
+        "seconds": round(sum(float(line["seconds"]) for line in lines), 1),
+        "device": str(next(model.parameters()).device),
+        "packages": {
+            name: importlib.metadata.version(name) for name in ("torch", "transformers", "peft", "accelerate")
+        },
+    }
+    write_whole(run.result / "run.json", json.dumps(body, indent=2).encode())
+
+
+def _finished(config: AnyTuned, plan: Plan, run: RunFolder) -> Outcome:
+    metrics = json.loads((run.result / "run.json").read_text())["metrics"]
+    return _outcome(config, plan, run, "finished", plan.total, metrics)
+
+
+def _log_skips(plan: Plan, run: RunFolder) -> None:
+    for source in (*plan.sources, *plan.measured):
+        for skip in source.skipped:
+            where = f"{source.name}/{skip.where}"
+            run.append({"step": 0, "event": "skip", "where": where, "reason": skip.reason})
+
+
+def _last_step(run: RunFolder) -> int:
+    return max((int(line["step"]) for line in run.log()), default=0)
+
+
+def _outcome(
+    config: AnyTuned, plan: Plan, run: RunFolder, status: Any, step: int, metrics: dict[str, float]
+) -> Outcome:
+    logged = [
+        {"where": str(line["where"]), "reason": str(line["reason"])}
+        for line in run.log()
+        if line.get("event") == "skip"
+    ]
+    planned = [
+        {"where": f"{source.name}/{skip.where}", "reason": skip.reason}
+        for source in (*plan.sources, *plan.measured)
+        for skip in source.skipped
+    ]
+    return Outcome(
+        run.path.name,
+        run.path,
+        status,
+        config_sha256(config),
+        step,
+        plan.total,
+        metrics,
+        plan.data_record(),
+        {phase.name: steps for phase, steps in zip(config.phases, plan.steps, strict=True)},
+        logged or planned,
+    )
