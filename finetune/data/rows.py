@@ -89,6 +89,9 @@ class Step(Contract):
     rows_in: int = 0
     rows_out: int = 0
     reasons: dict[str, int] = Field(default_factory=dict)
+    examples: dict[str, list[str]] = Field(
+        default_factory=dict, description="A few of what went for each reason."
+    )
 
 
 class DatasetRecord(Contract):

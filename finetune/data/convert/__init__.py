@@ -1,0 +1,1 @@
+"""Converters: one small file for each public set, from its official layout to our rows."""

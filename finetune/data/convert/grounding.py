@@ -1,0 +1,203 @@
+"""Where things are: COCO's instances, RefCOCO's expressions, JSON lines with boxes."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from core.contracts import Box
+from core.errors import VidenceError
+from finetune.data.convert.base import Converter, Draft, Options, Skip, need, split_of, text_of
+from finetune.data.convert.files import Images, existing, find, json_lines, load_json
+from finetune.data.convert.places import from_xywh
+from finetune.data.convert.unpickle import load_plain
+
+_LAYOUT = (
+    "instances_{train,val}2017.json (COCO) with the images; refs(unc).p and instances.json (RefCOCO) with "
+    "the images; or JSON lines {image, objects: [{name, bbox}]} or {image, expression, bbox}, "
+    "bbox as [x, y, width, height]"
+)
+_MOST = 8
+"""Boxes of one answer: a list of a crowd is nothing to learn from."""
+
+
+def read(source: Path, options: Options) -> Iterator[Draft | Skip]:
+    """Yield drafts whose answer is the boxes of what the question names, in thousandths of the image."""
+    root = existing(source)
+    refs = find(root, "refs(*).p", "refs*.p", "refs*.json")
+    instances = find(root, "instances*.json")
+    lists = find(root, "*.jsonl")
+    need(refs or instances or lists, "grounding", _LAYOUT, source)
+    images = Images(root, options.images)
+    if refs:
+        yield from _refcoco(refs, instances, images, options)
+    else:
+        for path in instances:
+            yield from _coco(path, images, options)
+    for path in lists:
+        yield from _lines(path, images, options)
+
+
+def _coco(path: Path, images: Images, options: Options) -> Iterator[Draft | Skip]:
+    official = next((word for word in ("train", "val", "test") if word in path.stem), "train")
+    if not options.wants(official, split_of(official)):
+        return
+    body = load_json(path)
+    if isinstance(body, Skip):
+        yield body
+        return
+    names = {item["id"]: text_of(item["name"]) for item in body.get("categories", [])}
+    boxes: dict[Any, dict[str, list[Box]]] = defaultdict(lambda: defaultdict(list))
+    crowds = set()
+    for item in body.get("annotations", []):
+        name = names.get(item.get("category_id"), "")
+        if item.get("iscrowd"):
+            crowds.add((item["image_id"], name))
+        elif name and len(item.get("bbox") or ()) == 4:
+            boxes[item["image_id"]][name].append(from_xywh(item["bbox"]))
+    for picture in body.get("images", []):
+        found = boxes.get(picture["id"], {})
+        kept = {name: at for name, at in found.items() if (picture["id"], name) not in crowds}
+        size = (picture["width"], picture["height"]) if "width" in picture else None
+        yield from _objects(
+            f"{path.name}#{picture['id']}", text_of(picture.get("file_name")), kept, images, official, size
+        )
+
+
+def _objects(
+    where: str,
+    name: str,
+    found: Mapping[str, Sequence[Box]],
+    images: Images,
+    official: str,
+    size: tuple[int, int] | None = None,
+) -> Iterator[Draft | Skip]:
+    image = images.get(name)
+    if image is None:
+        yield Skip(where, "missing image", name or "the record names no image")
+        return
+    if not found:
+        yield Skip(where, "no answer", "no object")
+    for thing, boxes in sorted(found.items()):
+        if len(boxes) > _MOST:
+            yield Skip(where, "too many boxes", f"{len(boxes)} of {thing}")
+            continue
+        one = len(boxes) == 1
+        yield Draft(
+            where=f"{where}#{thing}",
+            question=f"Where is the {thing}? Give its box."
+            if one
+            else f"Where is each {thing}? Give the boxes.",
+            answers=(),
+            kind="grounding",
+            image=image,
+            boxes=tuple(boxes),
+            split=split_of(official),
+            official=official,
+            answer_from="boxes",
+            size=size,
+        )
+
+
+def _refcoco(
+    refs: Sequence[Path], instances: Sequence[Path], images: Images, options: Options
+) -> Iterator[Draft | Skip]:
+    boxes: dict[Any, Any] = {}
+    names: dict[Any, str] = {}
+    for path in instances:
+        body = load_json(path)
+        if isinstance(body, Skip):
+            yield body
+            continue
+        boxes |= {item["id"]: item.get("bbox") for item in body.get("annotations", [])}
+        names |= {item["id"]: text_of(item.get("file_name")) for item in body.get("images", [])}
+    for path in refs:
+        body = _refs(path)
+        if isinstance(body, Skip):
+            yield body
+            continue
+        for ref in body:
+            official = text_of(ref.get("split")) or "train"
+            if not options.wants(official, split_of(official)):
+                continue
+            where = f"{path.name}#{ref.get('ref_id')}"
+            name = names.get(ref.get("image_id")) or text_of(ref.get("file_name"))
+            said = [text_of(one.get("sent")) for one in ref.get("sentences") or ()]
+            yield from _expressions(where, name, said, boxes.get(ref.get("ann_id")), images, official)
+
+
+def _refs(path: Path) -> list[Any] | Skip:
+    if path.suffix == ".json":
+        body = load_json(path)
+    else:
+        try:
+            body = load_plain(path)
+        except VidenceError as error:
+            if error.kind == "blocked":
+                raise
+            return Skip(str(path), "broken file", error.message)
+    return body if isinstance(body, list | Skip) else Skip(str(path), "broken file", "holds no list")
+
+
+def _expressions(
+    where: str, name: str, said: Sequence[str], box: Any, images: Images, official: str
+) -> Iterator[Draft | Skip]:
+    image = images.get(name) or images.get(_unnumbered(name))
+    if image is None or not box:
+        yield Skip(where, "missing image" if image is None else "no answer", name or "no box")
+        return
+    for text in dict.fromkeys(said):
+        if text:
+            yield Draft(
+                where=f"{where}#{text}",
+                question=f"Where is this: {text}? Give its box.",
+                answers=(),
+                kind="grounding",
+                image=image,
+                boxes=(from_xywh(box),),
+                split=split_of(official),
+                official=official,
+                answer_from="boxes",
+            )
+
+
+def _unnumbered(name: str) -> str:
+    """RefCOCO adds the annotation's number to COCO's file name (`..._000000581857_16.jpg`)."""
+    stem, _, end = name.rpartition("_")
+    return f"{stem}{Path(end).suffix}" if stem.count("_") >= 2 else name
+
+
+def _lines(path: Path, images: Images, options: Options) -> Iterator[Draft | Skip]:
+    official = path.stem if path.stem in ("train", "val", "test") else ""
+    if not options.wants(official, split_of(official)):
+        return
+    for found in json_lines(path):
+        if isinstance(found, Skip):
+            yield found
+            continue
+        where, row = found
+        name = text_of(row.get("image") or row.get("file_name"))
+        said = next(
+            (text_of(row[key]) for key in ("expression", "phrase", "caption", "question") if row.get(key)), ""
+        )
+        if isinstance(row.get("objects"), list):
+            boxes: dict[str, list[Box]] = defaultdict(list)
+            for item in row["objects"]:
+                if text_of(item.get("name")) and len(item.get("bbox") or ()) == 4:
+                    boxes[text_of(item["name"])].append(from_xywh(item["bbox"]))
+            yield from _objects(where, name, boxes, images, official)
+        elif said and len(row.get("bbox") or ()) == 4:
+            yield from _expressions(where, name, [said], row["bbox"], images, official)
+        else:
+            yield Skip(where, "no answer", "neither objects nor an expression with its box")
+
+
+CONVERTER = Converter(
+    "grounding",
+    "Boxes of what a question names: COCO, RefCOCO, JSON lines",
+    "as its source says (COCO annotations CC-BY-4.0, photos each its own)",
+    _LAYOUT,
+    read,
+)
