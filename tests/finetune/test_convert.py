@@ -359,7 +359,7 @@ def test_refcoco_expressions_find_their_boxes(tmp_path: Path) -> None:
     root = tmp_path / "refcoco"
     put(root / "images" / "COCO_train2014_000000000009.jpg", 1)
     refs = [{"ref_id": 5, "ann_id": 1, "image_id": 9, "split": "testA",
-             "file_name": "COCO_train2014_000000000009_16.jpg", 
+             "file_name": "COCO_train2014_000000000009_16.jpg",
              "sentences": [{"sent": "the left one"}]}]  # fmt: skip
     put(root / "refs(unc).p", pickle.dumps(refs, protocol=2))
     put(root / "instances.json", {"images": [], "annotations": [{"id": 1, "bbox": [0, 0, 16, 12]}]})
