@@ -24,6 +24,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from agents.check.quotes import occurs
+from benchmarks.common import add_data_option, print_figures
 from core.text import find_dates, find_numbers, squash
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -44,17 +45,14 @@ def main() -> int:
     refused = [_score(row, _ask(row, options), options) for row in unanswerable]
     report = _report(asked, refused)
     report["seconds"] = round(time.perf_counter() - started, 1)
-    text = json.dumps(report, indent=2)
-    print(text)
-    if options.output:
-        options.output.write_text(text + "\n")
+    print_figures(report, options.output)
     whole = options.kind is None and options.limit is None
     return 1 if whole and not report["met"] else 0
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--data", type=Path, default=ROOT / "../shared/data")
+    add_data_option(parser)
     parser.add_argument("--home", type=Path, default=Path("~/.cache/vidence/bench-answers"))
     parser.add_argument("--kind", choices=("form", "chart", "doc"), default=None)
     parser.add_argument("--limit", type=int, default=None, help="at most this many rows of each file")

@@ -33,6 +33,7 @@ from agents.answer.base import AnswerTask
 from agents.answer.charts import ChartExtractor
 from agents.checks import check_candidate
 from agents.question import parse_question
+from benchmarks.common import add_data_option
 from core.contracts import Candidate, ChartTable, Evidence, Locator, OcrLine
 from core.errors import VidenceError
 from core.text import find_numbers
@@ -343,7 +344,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=48)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--limit", type=int, default=150)
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    add_data_option(parser)
     parser.add_argument("--cli", action="store_true", help="go through `vidence chart` and `vidence ask`")
     parser.add_argument("-v", "--verbose", action="store_true")
     args = parser.parse_args()

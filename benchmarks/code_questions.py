@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import ast
 import asyncio
-import json
 import random
 import re
 import tempfile
@@ -26,6 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.common import add_output_options, print_figures
 from benchmarks.package_source import add_source_option, package_source
 from core.contracts import RunResult
 from core.settings import Settings
@@ -253,8 +253,7 @@ def main() -> None:
     parser.add_argument("--per-kind", type=int, default=6, help="questions of each of the seven kinds")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--show", action="store_true", help="print every answer")
-    parser.add_argument("--json", action="store_true", help="print JSON (the default)")
-    parser.add_argument("-o", type=Path, help="write the figures as JSON")
+    add_output_options(parser)
     args = parser.parse_args()
     source = package_source(args.source)
     settings = Settings(home=args.home)
@@ -263,10 +262,7 @@ def main() -> None:
     collections.add(_NAME, [source], kind="code")
     collections.close()
     result = asyncio.run(run(settings, questions(source, args.per_kind, args.seed), show=args.show))
-    text = json.dumps(result, indent=2)
-    print(text)
-    if args.o:
-        args.o.write_text(text + "\n")
+    print_figures(result, args.output)
 
 
 if __name__ == "__main__":

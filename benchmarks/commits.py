@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.common import add_data_option, add_output_options, print_figures
 from benchmarks.package_source import add_source_option, package_source
 from core.settings import Settings
 from knowledge import sparse
@@ -86,13 +87,11 @@ def figures(
 
 def main() -> None:
     """Run the benchmark and print its figures."""
-    default = Path(__file__).resolve().parents[2] / "shared" / "data"
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     add_source_option(parser)
-    parser.add_argument("--data", type=Path, default=default)
+    add_data_option(parser)
     parser.add_argument("--home", type=Path, default=Path(tempfile.gettempdir()) / "vidence-bench-code")
-    parser.add_argument("--json", action="store_true", help="print JSON only")
-    parser.add_argument("-o", type=Path, help="write the figures as JSON")
+    add_output_options(parser)
     args = parser.parse_args()
     settings = Settings(home=args.home)
     embedder = open_embedder(settings)
@@ -139,10 +138,7 @@ def main() -> None:
         times.append((time.perf_counter() - start) * 1000)
     result["p50_ms"] = round(sorted(times)[len(times) // 2], 1)
     collections.close()
-    text = json.dumps(result, indent=2)
-    print(text)
-    if args.o:
-        args.o.write_text(text + "\n")
+    print_figures(result, args.output)
 
 
 if __name__ == "__main__":

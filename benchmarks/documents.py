@@ -24,6 +24,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from agents.answer.labels import distance
+from benchmarks.common import add_data_option
 from core.contracts import Box, Evidence, Locator, OcrLine
 from core.text import find_dates, squash
 
@@ -73,7 +74,7 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    add_data_option(parser)
     parser.add_argument("--cache", type=Path, default=Path("~/.cache/vidence/bench-ocr"))
     parser.add_argument("--limit", type=int, default=None)
     parser.add_argument("--cli", action="store_true", help="go through `vidence ask`")

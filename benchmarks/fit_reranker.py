@@ -28,8 +28,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks.bioasq import read_bioasq
+from benchmarks.common import data_folder
 from benchmarks.ranking import Judged, json_lines, ndcg
-from benchmarks.retrieval import build, data_folder
+from benchmarks.retrieval import build
 from core.settings import Settings
 from knowledge.collections import Collections
 from knowledge.feedback import likeness

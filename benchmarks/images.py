@@ -24,7 +24,6 @@ from __future__ import annotations
 import argparse
 import io
 import json
-import os
 import shutil
 import tempfile
 import time
@@ -32,6 +31,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.common import add_data_option, add_output_options, print_figures
 from core.images import ImageStore
 from core.settings import Settings
 from knowledge.collections import Collections
@@ -257,11 +257,10 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("what", nargs="?", choices=("photos", "charts", "all"), default="all")
-    parser.add_argument("--data", type=Path, default=Path(os.environ.get("VIDENCE_DATA", "../shared/data")))
+    add_data_option(parser)
     parser.add_argument("--home", type=Path, help="Keep collections and what was read here.")
     parser.add_argument("--limit", type=int, default=0, help="Only the first N images of a set.")
-    parser.add_argument("--json", action="store_true", help="Print nothing but the result.")
-    parser.add_argument("-o", "--output", type=Path)
+    add_output_options(parser)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         bench = Bench(given.home or Path(scratch))
@@ -274,10 +273,7 @@ def main() -> None:
         if given.what in ("charts", "all"):
             result["opencqa"] = charts(bench, given.data / "opencqa", given.limit)
         bench.collections.close()
-    text = json.dumps(result, indent=1)
-    if given.output:
-        given.output.write_text(text + "\n")
-    print(text)
+    print_figures(result, given.output)
 
 
 if __name__ == "__main__":

@@ -8,17 +8,13 @@ the file's most frequent set. The data is for evaluation only: nothing is fitted
 
 from __future__ import annotations
 
-import argparse
-import json
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 from agents.router import Router
-from core.settings import Settings
-from models.embeddings import open_embedder
+from benchmarks.common import data_folder, measure_routers, router_options
 
-DEFAULT = Path(__file__).resolve().parents[2] / "shared" / "data" / "multimodalqa" / "dev.jsonl"
+DEFAULT = data_folder() / "multimodalqa" / "dev.jsonl"
 
 
 def named(kinds: frozenset[str]) -> str:
@@ -47,33 +43,22 @@ def score(rows: list[dict[str, Any]], router: Router) -> dict[str, Any]:
     }
 
 
+def show(name: str, result: dict[str, Any]) -> None:
+    """Print one router's figures for people."""
+    print(
+        f"{name}: {result['accuracy']:.1%} of {result['questions']} (majority {result['majority']:.1%}, "
+        f"{100 * result['over_majority']:+.1f} points)"
+    )
+    for kinds, figures in result["by_set"].items():
+        told = f"recall {figures['recall']:.0%} predicted {figures['predicted']}"
+        print(f"  {kinds:12s} n={figures['n']:4d} {told}")
+    for confusion, count in list(result["confusions"].items())[:10]:
+        print(f"    {confusion}: {count}")
+
+
 def main() -> None:
     """Print the figures for the modes asked for."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("file", nargs="?", type=Path, default=DEFAULT)
-    parser.add_argument("--mode", choices=("rules", "embedding", "both"), default="both")
-    parser.add_argument("--json", action="store_true")
-    args = parser.parse_args()
-    rows = [json.loads(line) for line in args.file.read_text().split("\n") if line.strip()]
-    embedder = open_embedder(Settings())
-    routers = {"rules": Router(), "embedding": Router(lambda: embedder)}
-    wanted = routers if args.mode == "both" else {args.mode: routers[args.mode]}
-    results = {name: score(rows, router) for name, router in wanted.items()}
-    if args.json:
-        print(json.dumps(results))
-        return
-    for name, result in results.items():
-        print(
-            f"{name}: {result['accuracy']:.1%} of {result['questions']} (majority {result['majority']:.1%}, "
-            f"{100 * result['over_majority']:+.1f} points)"
-        )
-        for kinds, figures in result["by_set"].items():
-            print(
-                f"  {kinds:12s} n={figures['n']:4d} recall {figures['recall']:.0%} "
-                f"predicted {figures['predicted']}"
-            )
-        for confusion, count in list(result["confusions"].items())[:10]:
-            print(f"    {confusion}: {count}")
+    measure_routers(router_options(__doc__, DEFAULT).parse_args(), score, show)
 
 
 if __name__ == "__main__":

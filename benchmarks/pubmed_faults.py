@@ -27,6 +27,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.common import add_data_option
 from core.settings import Settings
 from knowledge.pubmed import open_pubmed
 from knowledge.pubmed_batch import Query, read_done, run_queries
@@ -71,8 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    default = Path(os.environ.get("VIDENCE_DATA", "../shared/data"))
-    parser.add_argument("--data", type=Path, default=default, help="folder of the public sets")
+    add_data_option(parser)
     parser.add_argument("--only", choices=("payloads", "rate", "faults"), help="one part alone")
     parser.add_argument("--queries", type=int, default=1000, help="queries of the faulty run")
     parser.add_argument("--fault-rate", type=float, default=0.3, help="share of calls that fail")

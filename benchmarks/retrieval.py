@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import resource
 import tempfile
 import time
@@ -19,18 +18,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.common import add_data_option, print_figures
 from benchmarks.ranking import Judged, json_lines, measure_steps
 from core.settings import Settings
 from knowledge.collections import Collections
 from models.embeddings import open_embedder
 
 _NAME = "scifact-dev"
-
-
-def data_folder() -> Path:
-    """Return the folder of the development sets: VIDENCE_DATA, or beside the checkout."""
-    beside = Path(__file__).resolve().parents[2] / "shared" / "data"
-    return Path(os.environ.get("VIDENCE_DATA", beside))
 
 
 def read_scifact(folder: Path) -> tuple[list[dict[str, Any]], Judged]:
@@ -83,7 +77,7 @@ def arguments(description: str | None, home: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--data", type=Path, default=data_folder(), help="the development sets")
+    add_data_option(parser)
     parser.add_argument(
         "--home", type=Path, default=Path(tempfile.gettempdir()) / home, help="keeps the index"
     )
@@ -104,9 +98,7 @@ def run(
     figures.update(measure_steps(collections, name, judged))
     figures["peak_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
     collections.close()
-    print(json.dumps(figures, indent=2))
-    if args.o:
-        args.o.write_text(json.dumps(figures, indent=2) + "\n")
+    print_figures(figures, args.o)
     return figures
 
 

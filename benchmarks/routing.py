@@ -8,15 +8,14 @@ paraphrases, context: {images, image_kind, collections, profile}}`; the paraphra
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from agents.router import ACTIONS, RouteContext, Router
-from core.settings import Settings
-from models.embeddings import open_embedder
+from benchmarks.common import measure_routers, router_options
 
 DEFAULT = Path(__file__).parent / "routing.jsonl"
 
@@ -54,31 +53,24 @@ def score(rows: list[dict[str, Any]], router: Router) -> dict[str, Any]:
     }
 
 
+def show(name: str, result: dict[str, Any], *, errors: bool) -> None:
+    """Print one router's figures for people."""
+    print(f"{name}: {result['accuracy']:.1%} of {result['strings']} paraphrases")
+    for action, value in result["by_action"].items():
+        print(f"  {action:15s} {value:.0%}")
+    for confusion, count in result["confusions"].items():
+        print(f"    {confusion}: {count}")
+    if errors:
+        for error in result["errors"]:
+            print("   ", json.dumps(error))
+
+
 def main() -> None:
     """Print the figures for the modes asked for."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("file", nargs="?", type=Path, default=DEFAULT)
-    parser.add_argument("--mode", choices=("rules", "embedding", "both"), default="both")
+    parser = router_options(__doc__, DEFAULT)
     parser.add_argument("--errors", action="store_true", help="print every wrong string")
-    parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
-    rows = [json.loads(line) for line in args.file.read_text().split("\n") if line.strip()]
-    embedder = open_embedder(Settings())
-    routers = {"rules": Router(), "embedding": Router(lambda: embedder)}
-    wanted = routers if args.mode == "both" else {args.mode: routers[args.mode]}
-    results = {name: score(rows, router) for name, router in wanted.items()}
-    if args.json:
-        print(json.dumps(results))
-        return
-    for name, result in results.items():
-        print(f"{name}: {result['accuracy']:.1%} of {result['strings']} paraphrases")
-        for action, value in result["by_action"].items():
-            print(f"  {action:15s} {value:.0%}")
-        for confusion, count in result["confusions"].items():
-            print(f"    {confusion}: {count}")
-        if args.errors:
-            for error in result["errors"]:
-                print("   ", json.dumps(error))
+    measure_routers(args, score, partial(show, errors=args.errors))
 
 
 if __name__ == "__main__":

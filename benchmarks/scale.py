@@ -27,6 +27,7 @@ from importlib.metadata import distributions
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.common import add_data_option, add_output_options, print_figures
 from core.settings import Settings
 from core.text import sentences
 from knowledge.collections import Collections
@@ -177,9 +178,8 @@ def _apart(queue: Any, function: Callable[..., Any], arguments: tuple[Any, ...])
 
 def main() -> None:
     """Run the benchmark and print its figures."""
-    default = Path(__file__).resolve().parents[2] / "shared" / "data"
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--data", type=Path, default=default)
+    add_data_option(parser)
     parser.add_argument("--home", type=Path, default=Path(tempfile.gettempdir()) / "vidence-bench-scale")
     parser.add_argument("--pieces", type=int, default=100_000)
     parser.add_argument("--queries", type=int, default=200)
@@ -188,8 +188,7 @@ def main() -> None:
         "--real-vectors", dest="fake_vectors", action="store_false", help="embed with MiniLM: takes hours"
     )
     parser.add_argument("--keep", action="store_true", help="go on with the collection of an earlier run")
-    parser.add_argument("--json", action="store_true", help="accepted: the figures are always JSON")
-    parser.add_argument("-o", type=Path, help="write the figures as JSON")
+    add_output_options(parser)
     args = parser.parse_args()
     if not args.keep:
         shutil.rmtree(args.home, ignore_errors=True)
@@ -208,9 +207,7 @@ def main() -> None:
     if args.fake_vectors:
         texts = [json.loads(line)["text"] for line in source.read_text().splitlines()[:64]]
         figures["embedding, texts a second"] = embedding_speed(args.home, texts)
-    print(json.dumps(figures, indent=2))
-    if args.o:
-        args.o.write_text(json.dumps(figures, indent=2) + "\n")
+    print_figures(figures, args.output)
 
 
 if __name__ == "__main__":

@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agents.sebe import ImageView, aligned_scores
+from benchmarks.common import add_data_option, add_output_options, print_figures
 from benchmarks.images import Bench, read_photos, recall
 from core.contracts import Locator
 from knowledge.image_text import ImageText
@@ -131,11 +131,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--data", type=Path, default=Path(os.environ.get("VIDENCE_DATA", "../shared/data")))
+    add_data_option(parser)
     parser.add_argument("--home", type=Path, help="Keep collections and what was read here.")
     parser.add_argument("--limit", type=int, default=0, help="Only the first N questions and photos.")
-    parser.add_argument("--json", action="store_true", help="Accepted; the result is JSON always.")
-    parser.add_argument("-o", "--output", type=Path)
+    add_output_options(parser)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         bench = Bench(given.home or Path(scratch))
@@ -144,10 +143,7 @@ def main() -> None:
             "flickr": photos(bench, given.data / "flickr8k_1000", given.limit),
         }
         bench.collections.close()
-    text = json.dumps(result, indent=1)
-    if given.output:
-        given.output.write_text(text + "\n")
-    print(text)
+    print_figures(result, given.output)
 
 
 if __name__ == "__main__":

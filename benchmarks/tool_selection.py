@@ -28,6 +28,7 @@ from agents.planner_rules import RulesPlanner
 from agents.profiles import PROFILES
 from agents.question import parse_question
 from agents.routes import calls, possible
+from benchmarks.common import add_data_option, add_output_options, print_figures
 from core.contracts import Action
 from core.settings import Settings
 from models.embeddings import Embedder, open_embedder
@@ -129,14 +130,12 @@ async def routing(rows: Sequence[dict[str, Any]], embedder: Embedder, root: Path
 
 def main() -> None:
     """Run the parts asked for and print their figures."""
-    default = Path(__file__).resolve().parents[2] / "shared" / "data"
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--data", type=Path, default=default)
+    add_data_option(parser)
     parser.add_argument("--part", choices=("metatool", "own", "routing", "all"), default="all")
     parser.add_argument("--limit", type=int, default=0, help="MetaTool requests; all by default")
     parser.add_argument("--errors", action="store_true", help="print what was missed")
-    parser.add_argument("--json", action="store_true", help="print JSON (the default)")
-    parser.add_argument("-o", type=Path, help="write the figures as JSON")
+    add_output_options(parser)
     args = parser.parse_args()
     embedder = open_embedder(Settings())
     folder = args.data / "metatool"
@@ -157,10 +156,7 @@ def main() -> None:
         for part in result.values():
             if isinstance(part, dict):
                 part.pop("missed", None)
-    text = json.dumps(result, indent=2)
-    print(text)
-    if args.o:
-        args.o.write_text(text + "\n")
+    print_figures(result, args.output)
 
 
 if __name__ == "__main__":
