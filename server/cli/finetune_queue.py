@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from core.contracts import RunResult
-from core.errors import invalid_input
+from core.errors import EXIT_UNAVAILABLE, invalid_input
 from core.feedback_store import FeedbackStore
 from core.images import ImageStore
 from core.run_store import SqliteRunStore
@@ -136,6 +136,50 @@ def list_(
             )
         out_console().print(table)
         _show(queue.counts(), as_json)
+
+
+@app.command()
+def propose(
+    role: Annotated[str, typer.Option(help="The model role to ask: answerer, judge or vlm.")] = "judge",
+    limit: Annotated[int, typer.Option("-n", min=1, help="How many candidates, best first.")] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """Let a served chat model propose answers, and keep those that pass the check.
+
+    A proposal counts when it quotes the run's evidence, or when the model gives it twice. It is a label of
+    the user chat:MODEL, which counts only where no person spoke. After a stop, run it again:
+    only what is open is asked.
+    """
+    from finetune.loop.propose import propose as ask_for_answers
+    from finetune.loop.queue import QueueItem
+    from models.chat import open_chat
+
+    with handle_errors(as_json):
+        settings = load_settings()
+        served = str(getattr(settings, role, ""))
+        if not served.startswith("openai:"):
+            raise invalid_input(
+                f"The role `{role}` is not a served model",
+                help=f"Set VIDENCE_{role.upper()}=openai:BASE_URL#MODEL.",
+            )
+        chat = open_chat(served, api_key=settings.model_api_key, timeout_s=settings.model_timeout_s)
+        store = SqliteRunStore(settings.root / "runs.db")
+
+        def evidence_of(item: QueueItem) -> list[str]:
+            bodies = [store.result(run_id) for run_id in item.run_ids]
+            results = [RunResult.model_validate_json(body) for body in bodies if body]
+            # What a vision model said about the image is no proof of what it shows.
+            return [one.content for result in results for one in result.evidence if one.kind != "vlm"]
+
+        queue = open_queue(settings)
+        items = queue.items("new", "exported")[:limit]
+        try:
+            report = ask_for_answers(queue, items, chat, evidence_of, open_images(settings).path)
+        finally:
+            store.close()
+        _show({**report.model_dump(mode="json"), "states": queue.counts()}, as_json)
+        if report.stopped:
+            raise typer.Exit(EXIT_UNAVAILABLE)
 
 
 @app.command()

@@ -1,0 +1,90 @@
+"""From a request (which stores, onto what) to a data version, by the names of the data folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import invalid_input, not_found
+from core.feedback_store import FeedbackStore
+from core.images import ImageStore
+from finetune.data.dataset import Dataset
+from finetune.loop.checks import HeldOut, plain_personal
+from finetune.loop.incorporate import IncorporateReport, Options, incorporate
+from finetune.loop.queue import CandidateQueue
+from finetune.loop.votes import Vote, from_feedback, from_file, from_queue
+
+
+@dataclass(frozen=True)
+class Request:
+    """What `vidence finetune incorporate` was asked for."""
+
+    out: str
+    sources: tuple[str, ...] = ("feedback", "queue")
+    """`feedback`, `queue`, or the path of a file."""
+    onto: tuple[str, ...] = ()
+    held_out: tuple[str, ...] = ()
+    agreement: float = 0.6
+    exclude: tuple[str, ...] = ()
+    confirmed: bool = True
+
+
+def make(
+    root: Path, request: Request, feedback: FeedbackStore, queue: CandidateQueue, images: ImageStore
+) -> IncorporateReport:
+    """Make the data set, then mark the candidates that are in it as used.
+
+    A kill before the marks is made good by the next call, which makes the same version.
+
+    Raises:
+        VidenceError: `not_found` for a data set or file, `invalid_input` when nothing is left.
+    """
+    if "/" in request.out or request.out.startswith("."):
+        raise invalid_input(f"Not a name for a data set: {request.out}", help="Use letters, digits, - and _.")
+    target = Dataset(data_folder(root) / request.out)
+    votes = [vote for source in request.sources for vote in _votes(source, request, feedback, queue, images)]
+    report = incorporate(
+        votes,
+        target,
+        request.out,
+        images,
+        overlap=held_out(root, request.held_out, besides=target.folder),
+        personal=plain_personal,
+        onto=[Dataset(find(root, name)) for name in request.onto],
+        options=Options(agreement=request.agreement, excluded=frozenset(request.exclude)),
+    )
+    open_ = {item.id for item in queue.items("labelled")}
+    queue.move([key for key in report.used_candidates if key in open_], "used")
+    return report
+
+
+def data_folder(root: Path) -> Path:
+    """Return where data sets lie."""
+    return root / "finetune" / "data"
+
+
+def find(root: Path, name: str) -> Path:
+    """Return a data set's folder by its name or path; raises `not_found`."""
+    for folder in (data_folder(root) / name, Path(name)):
+        if (folder / "dataset.json").exists():
+            return folder
+    raise not_found(f"There is no data set {name}", help="List them: vidence finetune data --help")
+
+
+def held_out(root: Path, names: Iterable[str], *, besides: Path) -> HeldOut:
+    """Return the check against every dev and test split of the data folder, and whole sets by name."""
+    folders = sorted(path.parent for path in data_folder(root).glob("*/dataset.json"))
+    return HeldOut(
+        [folder for folder in folders if folder != besides], whole=[find(root, name) for name in names]
+    )
+
+
+def _votes(
+    source: str, request: Request, feedback: FeedbackStore, queue: CandidateQueue, images: ImageStore
+) -> Iterable[Vote]:
+    if source == "feedback":
+        return from_feedback(feedback.all(), confirmed=request.confirmed)
+    if source == "queue":
+        return from_queue(queue)
+    return from_file(Path(source), images)

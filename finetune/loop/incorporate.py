@@ -1,0 +1,281 @@
+"""Feedback, corrections and labels become a new data version, each row with where it comes from.
+
+Nothing else than votes goes in, so that the same votes give the same version whenever it is made: a kill
+half way needs no repair, and a vote that was taken back is gone from the next version.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from core.contracts import Contract
+from core.errors import invalid_input
+from core.images import ImageStore
+from evals.exact_match import normal_answer
+from finetune.data.dataset import Dataset, write_whole
+from finetune.data.rows import DatasetRecord, PreferenceRow, Step, TrainRow, dataset_version
+from finetune.loop.checks import Overlap, Personal
+from finetune.loop.queue import item_id
+from finetune.loop.suspicion import Suspicion, suspicious
+from finetune.loop.votes import Conflict, Settled, Vote, resolve
+
+LICENCE = "user-provided"
+MAX_ANSWER = 200
+"""Characters: what is trained on is a short answer; a longer one is a comment."""
+
+
+class IncorporateReport(Contract):
+    """What became of the votes."""
+
+    name: str
+    version: str
+    votes: int
+    merged: int
+    """Votes that said what another vote says already."""
+    settled: int
+    conflicts: tuple[Conflict, ...]
+    rows: int
+    preferences: int
+    replaced: int
+    """Rows of the data sets below that a correction took the place of."""
+    left_out: dict[str, int]
+    suspicions: tuple[Suspicion, ...]
+    kinds: dict[str, int]
+    parents: tuple[str, ...]
+    used_candidates: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How votes become rows."""
+
+    agreement: float = 0.6
+    licence: str = LICENCE
+    excluded: frozenset[str] = frozenset()
+    """Users whose votes do not count."""
+
+
+@dataclass
+class _Made:
+    base: dict[str, TrainRow]
+    by_question: dict[str, list[TrainRow]]
+    rows: list[TrainRow] = field(default_factory=list)
+    preferences: list[PreferenceRow] = field(default_factory=list)
+    used: list[str] = field(default_factory=list)
+    left_out: Counter[str] = field(default_factory=Counter)
+    replaced: int = 0
+
+
+def incorporate(
+    votes: Iterable[Vote],
+    target: Dataset,
+    name: str,
+    images: ImageStore,
+    *,
+    overlap: Overlap,
+    personal: Personal,
+    onto: Sequence[Dataset] = (),
+    options: Options | None = None,
+) -> IncorporateReport:
+    """Write the data set that the votes make; a data set that holds other rows is never written over.
+
+    Args:
+        votes: From feedback, the queue and files.
+        target: Where to write.
+        name: What the data set is called.
+        images: Where the pictures of the votes lie.
+        overlap: Tells which evaluation set holds a row.
+        personal: Finds personal data in a text.
+        onto: Data sets whose rows come along; a settled answer replaces theirs.
+        options: How votes become rows.
+
+    Raises:
+        VidenceError: `invalid_input` when no row is left, or another version lies at the target.
+    """
+    chosen = options or Options()
+    cast = list(votes)
+    counted = [vote for vote in cast if vote.user not in chosen.excluded]
+    settled, conflicts = resolve(counted, agreement=chosen.agreement)
+    base, parents = _base(target, onto)
+    made = _Made(base=base, by_question=_by_question(base.values()))
+    if len(counted) < len(cast):
+        made.left_out["excluded user"] = len(cast) - len(counted)
+    for item in settled:
+        _add(item, target, images, made, overlap, personal, chosen)
+    if not made.rows and not onto:
+        why = ", ".join(f"{reason} {count}" for reason, count in made.left_out.items())
+        raise invalid_input(
+            f"No row is left of {len(cast)} votes" + (f" ({why})" if why else ""),
+            help="Rate answers (vidence feedback) or label the queue (vidence finetune label) first.",
+        )
+    rows = [*made.rows, *base.values()]
+    step = Step(
+        name="incorporate",
+        options={"agreement": chosen.agreement, "excluded": sorted(map(_anonymous, chosen.excluded))},
+        rows_in=len(cast),
+        rows_out=len(made.rows),
+        reasons={**made.left_out, "conflict": len(conflicts)},
+    )
+    record = _write(target, name, rows, made.preferences, parents, step)
+    return IncorporateReport(
+        name=name,
+        version=record.version,
+        votes=len(cast),
+        merged=len(counted) - len({(vote.key, normal_answer(vote.answer)) for vote in counted}),
+        settled=len(settled),
+        conflicts=tuple(conflicts),
+        rows=len(made.rows),
+        preferences=len(made.preferences),
+        replaced=made.replaced,
+        left_out=dict(made.left_out),
+        suspicions=tuple(suspicious(cast)),
+        kinds=dict(Counter(row.kind for row in made.rows)),
+        parents=parents,
+        used_candidates=tuple(sorted(made.used)),
+    )
+
+
+def _base(target: Dataset, onto: Sequence[Dataset]) -> tuple[dict[str, TrainRow], tuple[str, ...]]:
+    """Return the rows that come along, by id, with their images copied, and the names of their versions."""
+    rows: dict[str, TrainRow] = {}
+    parents: list[str] = []
+    for dataset in onto:
+        record = dataset.record
+        parents.append(f"{record.name}@{record.version}")
+        for row in dataset.rows():
+            path = dataset.image_path(row)
+            if path is not None:
+                relative, _ = target.add_image(path.read_bytes(), path.suffix)
+                rows[row.id] = row.model_copy(update={"image": relative})
+            else:
+                rows[row.id] = row
+    return rows, tuple(parents)
+
+
+def _by_question(rows: Iterable[TrainRow]) -> dict[str, list[TrainRow]]:
+    found: dict[str, list[TrainRow]] = {}
+    for row in rows:
+        found.setdefault(item_id(row.question, row.image_sha256), []).append(row)
+    return found
+
+
+def _add(
+    item: Settled,
+    target: Dataset,
+    images: ImageStore,
+    made: _Made,
+    overlap: Overlap,
+    personal: Personal,
+    options: Options,
+) -> None:
+    """Make the row and, where the model had said something else, the preference of a settled question."""
+    first = item.votes[0]
+    problem = _problem(item, personal)
+    stored = images.path(first.image_sha256) if first.image_sha256 else None
+    if not problem and stored is not None and not stored.exists():
+        problem = "image is gone"
+    if problem:
+        made.left_out[problem] += 1
+        return
+    content = stored.read_bytes() if stored is not None else None
+    sha = hashlib.sha256(content).hexdigest() if content is not None else None
+    # The store names a picture by the file as given, a data set by the file that lies in it.
+    keys = {item_id(first.question, sha), first.key}
+    older = [row for key in sorted(keys) for row in made.by_question.get(key, ())]
+    row = TrainRow(
+        image=f"images/{sha}.png" if sha else None,
+        image_sha256=sha,
+        question=first.question,
+        answers=(item.answer,),
+        kind=next((row.kind for row in older), first.kind or "other"),
+        source="+".join(sorted({vote.origin for vote in item.votes})),
+        licence=first.licence or options.licence,
+        group=first.image_sha256 or "",
+        parents=tuple(sorted(row.id for row in older)),
+        metadata=_lineage(item),
+    )
+    held = overlap(row, stored) or next((f"{row.split} split" for row in older if row.split != "train"), "")
+    if held:
+        made.left_out[f"in evaluation set {held}"] += 1
+        return
+    if content is not None:
+        target.add_image(content)
+    for old in older:
+        made.replaced += made.base.pop(old.id, None) is not None
+    made.rows.append(row)
+    made.used += [vote.candidate_id for vote in item.votes if vote.candidate_id]
+    if wrong := _rejected(item):
+        made.preferences.append(
+            PreferenceRow(
+                image=row.image,
+                image_sha256=row.image_sha256,
+                question=row.question,
+                chosen=item.answer,
+                rejected=wrong,
+                source=row.source,
+                licence=row.licence,
+                metadata={**row.metadata, "row": row.id},
+            )
+        )
+
+
+def _problem(item: Settled, personal: Personal) -> str:
+    if len(item.answer) > MAX_ANSWER:
+        return "answer too long"
+    if not normal_answer(item.answer):
+        return "answer without words"
+    found = [*personal(item.votes[0].question), *personal(item.answer)]
+    return f"personal data: {found[0]}" if found else ""
+
+
+def _rejected(item: Settled) -> str:
+    """Return the model's answer where the votes correct it."""
+    wrong = [vote.model_answer for vote in item.votes if vote.corrects and normal_answer(vote.model_answer)]
+    return Counter(wrong).most_common(1)[0][0] if wrong else ""
+
+
+def _lineage(item: Settled) -> dict[str, object]:
+    """Return where an answer comes from; users by a hash that finds their rows again, not by name."""
+    return {
+        "run_ids": sorted({run for vote in item.votes for run in vote.run_ids}),
+        "candidates": sorted({vote.candidate_id for vote in item.votes if vote.candidate_id}),
+        "users": sorted({_anonymous(vote.user) for vote in item.votes}),
+        "votes_for": len(item.votes),
+        "votes_against": len(item.against),
+        "by_person": any(vote.by_person for vote in item.votes),
+        "corrects": any(vote.corrects for vote in item.votes),
+        "model_answer": item.votes[0].model_answer,
+        "given_sha256": item.votes[0].image_sha256 or "",
+    }
+
+
+def _anonymous(user: str) -> str:
+    return hashlib.sha256(f"vidence-user:{user}".encode()).hexdigest()[:12]
+
+
+def _write(
+    target: Dataset,
+    name: str,
+    rows: Sequence[TrainRow],
+    preferences: Sequence[PreferenceRow],
+    parents: tuple[str, ...],
+    step: Step,
+) -> DatasetRecord:
+    if (target.folder / "dataset.json").exists():
+        known = target.record
+        if known.version != dataset_version(rows):
+            raise invalid_input(
+                f"{name} exists already, with other rows (version {known.version})",
+                help="Give another name with --out: a data version is never changed.",
+            )
+    path = target.folder / "preferences.train.jsonl"
+    if preferences:
+        lines = sorted(row.model_dump_json() for row in preferences)
+        write_whole(path, ("\n".join(lines) + "\n").encode())
+    else:
+        path.unlink(missing_ok=True)
+    # The record comes last: a data set without one is not there yet.
+    return target.write(name, rows, parents=parents, steps=(step,))
