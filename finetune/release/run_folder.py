@@ -69,7 +69,10 @@ def data_versions(facts: Mapping[str, Any]) -> tuple[str, ...]:
     if isinstance(data, str):
         return (data,)
     if isinstance(data, Mapping):
-        return tuple(f"{name}@{version}" for name, version in data.items())
+        versions = {
+            Path(name).name: one["version"] if isinstance(one, Mapping) else one for name, one in data.items()
+        }
+        return tuple(f"{name}@{version}" for name, version in versions.items())
     return tuple(f"{one['name']}@{one['version']}" if isinstance(one, Mapping) else str(one) for one in data)
 
 

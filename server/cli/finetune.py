@@ -10,6 +10,7 @@ import typer
 from server.cli.finetune_assemble import assemble
 from server.cli.finetune_data import data
 from server.cli.finetune_label import app as label_app
+from server.cli.finetune_merge import merge
 from server.cli.finetune_promote import promote
 from server.cli.finetune_queue import app as queue_app
 from server.cli.finetune_register import list_, register, show
@@ -19,6 +20,7 @@ from server.cli.finetune_train import train
 app = typer.Typer(no_args_is_help=True)
 app.command()(data)
 app.command()(assemble)
+app.command()(merge)
 app.command()(register)
 app.command("list")(list_)
 app.command()(show)
