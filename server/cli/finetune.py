@@ -9,12 +9,14 @@ import typer
 
 from server.cli.finetune_assemble import assemble
 from server.cli.finetune_data import data
+from server.cli.finetune_incorporate import incorporate
 from server.cli.finetune_label import app as label_app
 from server.cli.finetune_merge import merge
 from server.cli.finetune_promote import promote
 from server.cli.finetune_queue import app as queue_app
 from server.cli.finetune_register import list_, register, show
 from server.cli.finetune_rollback import rollback
+from server.cli.finetune_synth import app as synth_app
 from server.cli.finetune_train import train
 
 app = typer.Typer(no_args_is_help=True)
@@ -27,5 +29,11 @@ app.command()(show)
 app.command()(promote)
 app.command()(rollback)
 app.command()(train)
+app.command()(incorporate)
 app.add_typer(queue_app, name="queue", help="Find what is worth labelling.")
 app.add_typer(label_app, name="label", help="Hand the queue to Label Studio, and take labels back.")
+app.add_typer(
+    synth_app,
+    name="synth",
+    help="Make training data: charts, tables, receipts, pages, labels, captions, code.",
+)

@@ -1,0 +1,1 @@
+"""More rows from the ones there are, with answers that stay true."""
