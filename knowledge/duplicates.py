@@ -14,15 +14,13 @@ import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from knowledge.records import DuplicateGroup
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-    from knowledge.manifest import Manifest
 
 NEAR_TEXT = 0.8
 """Least likeness of near-duplicate texts, as MinHash estimates it (standard error 0.05)."""
@@ -35,6 +33,18 @@ _SHINGLE = 5
 _LEAST_WORDS = 12
 _BLOCK = 4096
 _WORD = re.compile(r"\w+")
+
+
+class Fingerprinted(Protocol):
+    """What duplicates are found in: a collection's manifest, or a data set's rows."""
+
+    def fingerprints(self) -> Sequence[tuple[str, str, bytes]]:
+        """Return (source, `word_digest`, `text_signature`) of each text."""
+        ...
+
+    def image_prints(self) -> Sequence[tuple[str, str | None, bytes]]:
+        """Return (source, hash if it is known, `image_print`) of each image."""
+        ...
 
 
 def word_digest(words: Sequence[str]) -> str:
@@ -96,7 +106,7 @@ def image_print(pixels: NDArray[np.uint8]) -> bytes:
     return bytes(bits.tobytes() + colour.reshape(3).tobytes())
 
 
-def find_duplicates(manifest: Manifest, among: set[str] | None = None) -> list[DuplicateGroup]:
+def find_duplicates(manifest: Fingerprinted, among: set[str] | None = None) -> list[DuplicateGroup]:
     """Return the groups of documents and images that are the same or nearly, the largest first.
 
     Args:
@@ -108,7 +118,7 @@ def find_duplicates(manifest: Manifest, among: set[str] | None = None) -> list[D
     return sorted(kept, key=lambda group: (-len(group.members), group.members))
 
 
-def _texts(manifest: Manifest) -> Iterator[DuplicateGroup]:
+def _texts(manifest: Fingerprinted) -> Iterator[DuplicateGroup]:
     import numpy as np
 
     rows = [row for row in manifest.fingerprints() if row[1]]
@@ -138,7 +148,7 @@ def _texts(manifest: Manifest) -> Iterator[DuplicateGroup]:
         yield DuplicateGroup("near", "text", round(likeness, 3), tuple(known[item][0] for item in members))
 
 
-def _images(manifest: Manifest) -> Iterator[DuplicateGroup]:
+def _images(manifest: Fingerprinted) -> Iterator[DuplicateGroup]:
     import numpy as np
 
     rows = manifest.image_prints()

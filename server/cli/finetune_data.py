@@ -42,6 +42,11 @@ def data(
         list[str] | None, typer.Option(help="Languages to keep where a set has several; `all` keeps all.")
     ] = None,
     images: Annotated[Path | None, typer.Option(help="Where the images lie, when not below SOURCE.")] = None,
+    dev: Annotated[
+        float, typer.Option(min=0, max=0.9, help="Share for dev of what has no official split.")
+    ] = 0.0,
+    test: Annotated[float, typer.Option(min=0, max=0.9, help="Share for test, likewise.")] = 0.0,
+    seed: Annotated[int, typer.Option(help="Draws those shares.")] = 0,
     show_list: Annotated[
         bool, typer.Option("--list", help="List the converters with licence and expected layout.")
     ] = False,
@@ -55,9 +60,11 @@ def data(
 
     Example: vidence finetune data vqa_rad ~/VQA_RAD --out rad --verify
     """
+    from finetune.data.apart import keep_apart
     from finetune.data.convert.base import Options
     from finetune.data.convert.registry import converter as named
     from finetune.data.ingest import convert
+    from finetune.data.splits import Shares
 
     with handle_errors(as_json):
         if show_list:
@@ -68,7 +75,7 @@ def data(
                 "Say what to convert: CONVERTER SOURCE --out NAME",
                 help="The converters: vidence finetune data --list",
             )
-        found, dataset = named(converter), open_dataset(out)
+        found, dataset, shares = named(converter), open_dataset(out), Shares(dev, test, seed)
         options = Options(tuple(split or ()), tuple(language or ("en",)), images)
         with data_progress(as_json) as progress:
             report = convert(
@@ -81,6 +88,8 @@ def data(
                 max_samples=max_samples,
                 progress=progress,
             )
+            record, split_report = keep_apart(dataset, shares, progress)
+        report.version, report.splits, report.leaks = record.version, record.rows, split_report.to_json()
         if as_json:
             emit_json(report.to_json())
         else:
@@ -109,6 +118,10 @@ def _show(report: ConvertReport) -> None:
         f"{went_on}, {report.images:,} images"
     )
     console.print(f"splits: {counts_text(report.splits)}; kinds: {counts_text(report.kinds)}")
+    if report.leaks.get("removed"):
+        console.print(f"Taken out, as they are tested on: {counts_text(report.leaks['leaks'])}")
+        for example in report.leaks["examples"][:2]:
+            console.print(f"    [dim]{escape(example)}[/]")
     if report.skipped:
         console.print("Skipped:")
         show_reasons(report.skipped, report.examples)

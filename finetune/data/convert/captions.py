@@ -26,9 +26,9 @@ def read(source: Path, options: Options) -> Iterator[Draft | Skip]:
     need(coco or lists or tables, "captions", _LAYOUT, source)
     images = Images(root, options.images)
     for path in [*coco, *lists, *tables]:
-        official = next((word for word in ("train", "val", "test", "dev") if word in path.stem), "")
         # A development list of captions is what there is to learn from; only official splits are kept apart.
-        split = split_of(official) if official in ("train", "val", "test") else "train"
+        official = next((word for word in ("train", "val", "test") if word in path.stem), "")
+        split = split_of(official)
         if not options.wants(official, split):
             continue
         for found in _captioned(path):

@@ -73,8 +73,10 @@ def _split(phrase: str, path: Path) -> tuple[str, Split]:
     if path.suffix == ".parquet":
         name = path.stem.split("-")[0]
         return name, split_of(name)
-    # The JSON lines of a development split keep the phrase types; everything there is our `train` by default.
-    return ("test", "test") if phrase.startswith("test") else ("train", "train")
+    if phrase.startswith("test"):
+        return "test", "test"
+    # JSON lines are an excerpt: what is in it is no official split, and may be split anew.
+    return ("" if path.suffix == ".jsonl" else "train"), "train"
 
 
 CONVERTER = Converter(

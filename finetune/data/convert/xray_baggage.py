@@ -62,7 +62,7 @@ def _scan(
         kind="",
         image=image,
         split=split_of(official) if official in ("train", "test") else "train",
-        official=official,
+        official=official if official in ("train", "test") else "",
         metadata={"set": text_of(item.get("set")), "label_kind": kind},
     )
     yield from scan_questions(

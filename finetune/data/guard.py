@@ -1,0 +1,186 @@
+"""Keeping what models are judged on out of what they are trained on.
+
+An `EvalIndex` knows the images and questions of evaluation data in any folders (such as `VIDENCE_DATA`).
+A row overlaps when its image is one of theirs (the same file, the same pixels, or nearly), or when it has
+no image and asks one of their questions. A question alone does not make a row with an image overlap: the same
+question is asked of many images.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core.errors import VidenceError
+from finetune.data.convert.base import Skip
+from finetune.data.convert.files import IMAGE_SUFFIXES, existing, find, json_lines, load_json
+from finetune.data.dataset import Dataset
+from finetune.data.near import NEAR_PIXELS, question_key
+from finetune.data.prints import ImagePrint, PrintCache, print_of_file
+from finetune.data.rows import PreferenceRow, TrainRow
+from knowledge.duplicates import NEAR_BITS
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Progress = Callable[[str, int, int], None]
+_QUESTIONS = ("question", "query", "claim", "Question")
+_LEAST_WORDS = 4
+"""A text-only question shorter than this is anybody's (`Why is that?`)."""
+_MOST_JSON = 200_000_000
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """A row that is also evaluation data: `reason` is one of a few words, `where` the evaluation's file."""
+
+    row: str
+    reason: str
+    where: str
+
+
+class EvalIndex:
+    """The images and questions of evaluation data.
+
+    Args:
+        images: The print and place of each image.
+        questions: The place of each question, by `question_key`.
+    """
+
+    def __init__(self, images: Mapping[str, tuple[ImagePrint, str]], questions: Mapping[str, str]) -> None:
+        self.files = {sha: where for sha, (_, where) in images.items()}
+        self.pixels = {mark.pixels: where for mark, where in images.values()}
+        self.questions = dict(questions)
+        self._near = [(mark, where) for mark, where in images.values() if mark.phash]
+
+    @classmethod
+    def of(cls, folders: Iterable[Path], cache: PrintCache, progress: Progress | None = None) -> EvalIndex:
+        """Index every image and every question below some folders.
+
+        Raises:
+            VidenceError: `not_found` for a folder that is not there.
+        """
+        places: dict[str, Path] = {}
+        questions: dict[str, str] = {}
+        for folder in folders:
+            root = existing(folder)
+            for path in find(root, *(f"*{suffix}" for suffix in IMAGE_SUFFIXES)):
+                places.setdefault(_sha256(path), path)
+            for path in find(root, "*.jsonl", "*.json"):
+                for question in _questions(path):
+                    if len(question.split()) >= _LEAST_WORDS:
+                        questions.setdefault(question, str(path))
+        found = cache.get(places, progress)
+        return cls({sha: (mark, str(places[sha])) for sha, mark in found.prints.items()}, questions)
+
+    def image(self, mark: ImagePrint) -> tuple[str, str] | None:
+        """Return (reason, place) when an image is evaluation data."""
+        if mark.sha256 in self.files:
+            return "same image file", self.files[mark.sha256]
+        if mark.pixels in self.pixels:
+            return "same pixels", self.pixels[mark.pixels]
+        near = self._nearest(mark)
+        return None if near is None else ("nearly the same image", near)
+
+    def text(self, question: str) -> tuple[str, str] | None:
+        """Return (reason, place) when a text-only question, or its last paragraph, is evaluation data."""
+        for part in (question, question.rpartition("\n\n")[2]):
+            where = self.questions.get(question_key(part))
+            if where is not None:
+                return "same question", where
+        return None
+
+    def _nearest(self, mark: ImagePrint) -> str | None:
+        import numpy as np
+
+        if not mark.phash or not self._near:
+            return None
+        bits, thumbs = self._tables()
+        own = np.frombuffer(mark.phash[:8], dtype=np.uint64)[0]
+        close = np.flatnonzero(np.bitwise_count(bits ^ own) <= NEAR_BITS)
+        thumb = np.frombuffer(mark.thumb, dtype=np.uint8).astype(np.int16)
+        apart = np.abs(thumbs[close].astype(np.int16) - thumb).max(axis=1) if len(close) else np.empty(0)
+        hits = close[apart <= NEAR_PIXELS]
+        return self._near[int(hits[0])][1] if len(hits) else None
+
+    def _tables(self) -> tuple[NDArray[np.uint64], NDArray[np.uint8]]:
+        import numpy as np
+
+        if not hasattr(self, "_made"):
+            bits = np.frombuffer(b"".join(mark.phash[:8] for mark, _ in self._near), dtype=np.uint64)
+            thumbs = np.frombuffer(b"".join(mark.thumb for mark, _ in self._near), dtype=np.uint8)
+            self._made = (bits, thumbs.reshape(len(self._near), -1))
+        return self._made
+
+
+def check_against(
+    rows: Sequence[TrainRow | PreferenceRow], dataset: Dataset, index: EvalIndex, cache: PrintCache
+) -> list[Overlap]:
+    """Return the rows that are also evaluation data, each with its first reason.
+
+    Args:
+        rows: The rows to look at.
+        dataset: Where their images lie.
+        index: The evaluation data.
+        cache: Keeps the prints of the rows' images.
+    """
+    paths = {row.image_sha256: dataset.folder / row.image for row in rows if row.image and row.image_sha256}
+    prints = cache.get(paths).prints
+    told: dict[str, tuple[str, str] | None] = {sha: index.image(mark) for sha, mark in prints.items()}
+    found = []
+    for row in rows:
+        hit = index.text(row.question) if row.image_sha256 is None else told.get(row.image_sha256)
+        if hit is not None:
+            found.append(Overlap(row.id, *hit))
+    return found
+
+
+def overlaps_image(path: Path, index: EvalIndex) -> tuple[str, str] | None:
+    """Return (reason, place) when an image file is evaluation data; raises for one that cannot be opened."""
+    return index.image(print_of_file(path))
+
+
+def counted(found: Iterable[Overlap]) -> dict[str, int]:
+    """Return how many rows overlap for each reason."""
+    return dict(Counter(one.reason for one in found))
+
+
+def _sha256(path: Path) -> str:
+    import hashlib
+
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _questions(path: Path) -> Iterator[str]:
+    """Yield the key of every question in a file of JSON or JSON lines, however deep it stands."""
+    if path.stat().st_size > _MOST_JSON:
+        return
+    if path.suffix == ".jsonl":
+        for found in json_lines(path):
+            if not isinstance(found, Skip):
+                yield from _asked(found[1])
+        return
+    try:
+        body = load_json(path)
+    except VidenceError:
+        return
+    if not isinstance(body, Skip):
+        yield from _asked(body)
+
+
+def _asked(body: Any) -> Iterator[str]:
+    waiting = [body]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, dict):
+            for name, value in item.items():
+                if name in _QUESTIONS and isinstance(value, str):
+                    yield question_key(value)
+                elif isinstance(value, dict | list):
+                    waiting.append(value)
+        elif isinstance(item, list):
+            waiting.extend(one for one in item if isinstance(one, dict | list))

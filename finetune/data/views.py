@@ -1,0 +1,66 @@
+"""Looking at a data set: the prints of its images, and a new version of it under another name."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from core.errors import invalid_input, unavailable
+from finetune.data.dataset import Dataset
+from finetune.data.prints import Found, PrintCache
+from finetune.data.rows import DatasetRecord, Step, TrainRow
+
+Progress = Callable[[str, int, int], None]
+
+
+def prints_of(dataset: Dataset, rows: Sequence[TrainRow], progress: Progress | None = None) -> Found:
+    """Return the prints of the rows' images, and why others have none."""
+    paths = {row.image_sha256: dataset.folder / row.image for row in rows if row.image and row.image_sha256}
+    cache = PrintCache(dataset.folder / "prints.db")
+    try:
+        return cache.get(paths, progress)
+    finally:
+        cache.close()
+
+
+def derive(
+    parent: Dataset, name: str, out: Dataset, rows: Sequence[TrainRow], steps: Sequence[Step]
+) -> DatasetRecord:
+    """Write rows of a data set as another one, with the parent's steps before its own.
+
+    Images are linked where the disk allows it and copied where not.
+
+    Raises:
+        VidenceError: `invalid_input` when both are one folder or no row is left, `unavailable` on a full
+            disk.
+    """
+    if out.folder.resolve() == parent.folder.resolve():
+        raise invalid_input("A data set cannot be made into itself", help="Give another name with --out.")
+    if not rows:
+        raise invalid_input("No row is left", help="Loosen the thresholds; see the report for what went.")
+    record = parent.record
+    for row in rows:
+        if row.image:
+            link(parent.folder / row.image, out.folder / row.image)
+    return out.write(name, rows, parents=(f"{record.name}@{record.version}",), steps=(*record.steps, *steps))
+
+
+def link(source: Path, target: Path) -> None:
+    """Make a file known under another path too; raises `unavailable` when that fails."""
+    if target.exists():
+        return
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(source, target)
+        except OSError:
+            partial = target.with_suffix(f"{target.suffix}.part")
+            shutil.copyfile(source, partial)
+            partial.replace(target)
+    except OSError as error:
+        raise unavailable(
+            f"{target} cannot be written: {error.strerror}",
+            help="Free some space and run the command again; what was finished is kept.",
+        ) from error
