@@ -9,6 +9,7 @@ import typer
 
 from server.cli.finetune_assemble import assemble
 from server.cli.finetune_data import data
+from server.cli.finetune_evaluate import evaluate, gate
 from server.cli.finetune_incorporate import incorporate
 from server.cli.finetune_label import app as label_app
 from server.cli.finetune_merge import merge
@@ -23,6 +24,8 @@ app = typer.Typer(no_args_is_help=True)
 app.command()(data)
 app.command()(assemble)
 app.command()(merge)
+app.command()(evaluate)
+app.command()(gate)
 app.command()(register)
 app.command("list")(list_)
 app.command()(show)
