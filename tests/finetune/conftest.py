@@ -15,3 +15,7 @@ def torch_where_marked(request: pytest.FixtureRequest) -> None:
     missing = [name for name in ("torch", "transformers", "peft") if importlib.util.find_spec(name) is None]
     if missing:
         pytest.skip(f"{', '.join(missing)} missing: make setup-ml")
+    import torch
+
+    # Tiny models: two threads on busy cores wait for each other longer than they work.
+    torch.set_num_threads(1)
