@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from core.errors import invalid_input
 from finetune.train.asks import asks_of
 from finetune.train.checkpoint import rate_factor, read_state, seed_step, write_state
-from finetune.train.config import AnyTuned, DpoConfig
+from finetune.train.config import AnyTuned, DpoConfig, Phase
 from finetune.train.encode import Encoder
 from finetune.train.mixture import Pack
 from finetune.train.objective import dpo_module, sft_module
@@ -107,6 +107,7 @@ class Loop:
                 self._record(line)
                 if step % self._config.evaluation.every == 0 and step < self._plan.total:
                     self._record({"step": step, "event": "eval", **self.measure()})
+                    self._training_mode(self._config.phases[index])
                 progress(step, self._plan.total, line)
                 stopping = self._agreed(limits.reached()) and step < self._plan.total
                 if stopping or step % self._config.checkpoints.every == 0 or step == self._plan.total:
@@ -227,11 +228,7 @@ class Loop:
 
         phase, optim = self._config.phases[index], self._config.optim
         found = trained(self._model, self._family, phase.train)
-        self._model.train()
-        if "tower" not in phase.train:
-            for name, inner in self._model.named_modules():
-                if name.endswith(("vision_tower", "visual", "img_processor")):
-                    inner.eval()
+        self._training_mode(phase)
         objective = (
             dpo_module(self._model, self._config.dpo)
             if isinstance(self._config, DpoConfig)
@@ -243,6 +240,14 @@ class Loop:
             optimiser.load_state_dict(state)
         module = self._accelerator.prepare_model(objective)
         return module, self._accelerator.prepare_optimizer(optimiser)
+
+    def _training_mode(self, phase: Phase) -> None:
+        """Switch dropout on, but not in a frozen tower."""
+        self._model.train()
+        if "tower" not in phase.train:
+            for name, inner in self._model.named_modules():
+                if name.endswith(("vision_tower", "visual", "img_processor")):
+                    inner.eval()
 
     def _close_phase(self, module: Any) -> None:
         self._accelerator.free_memory(module)

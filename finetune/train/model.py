@@ -164,6 +164,18 @@ def load_parts(model: Any, folder: Path) -> list[str]:
     return loaded
 
 
+def with_result(model: Any, folder: Path) -> Any:
+    """Return a base with what a run trained: its part files loaded, its adapter put on (not merged)."""
+    from peft import PeftModel
+
+    load_parts(model, folder)
+    if not (folder / "adapter").is_dir():
+        return model
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # PEFT asks transformers by an old name
+        return PeftModel.from_pretrained(model, str(folder / "adapter"))
+
+
 def _model_type(path: str) -> str:
     from transformers import AutoConfig
 
