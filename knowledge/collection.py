@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import VidenceError, unavailable
 from knowledge.code_leg import CodeLeg
-from knowledge.dense import DenseView, VectorLeg
+from knowledge.dense import VectorLeg, VectorStore
 from knowledge.image_leg import ImageLeg
 from knowledge.image_models import ImageModels
 from knowledge.legs import Change, Leg, LegRecord
@@ -99,8 +99,8 @@ class Collection:
         self.vectors.embedder_hash = (manifest or self.manifest).get("embedder_hash")
         return [self.words, self.vectors]
 
-    def dense_leg(self) -> DenseView:
-        """Return the dense leg as the present generation sees it.
+    def dense_leg(self) -> VectorStore:
+        """Return the vectors, by chunk number; the manifest knows which of them the generation shows.
 
         Raises:
             VidenceError: `unavailable` when there is none yet, or another store than the setting names.
@@ -116,8 +116,7 @@ class Collection:
                 help=f"Set VIDENCE_DENSE_URL back, or run `vidence index verify {self.name} --repair`.",
                 retryable=False,
             )
-        store = self.vectors.store(record.state, f"{record.generation}")
-        return DenseView(store, self.manifest)
+        return self.vectors.store(record.state, f"{record.generation}")
 
     def sparse_leg(self) -> SparseLeg:
         """Return the word leg of the present generation; loading is a memory map."""

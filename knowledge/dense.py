@@ -186,22 +186,6 @@ class VectorLeg:
         return bool(state) and (bool(self.url) or (self._folder / state).is_dir())
 
 
-class DenseView:
-    """What search sees of the dense leg: chunk ids of the present generation."""
-
-    def __init__(self, store: VectorStore, manifest: Manifest) -> None:
-        self._store = store
-        self._manifest = manifest
-
-    def search(
-        self, vector: NDArray[np.float32], k: int, where: Mapping[str, Any]
-    ) -> list[tuple[str, float]]:
-        """Return up to k chunk ids with their cosine, best first."""
-        found = self._store.search(vector, k, where)
-        names = self._manifest.names([number for number, _ in found])
-        return [(names[number], cosine) for number, cosine in found if number in names]
-
-
 def _scalars(metadata: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a store can filter by: text, truth values and numbers of 64 bits."""
     return {

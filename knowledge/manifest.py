@@ -285,6 +285,18 @@ class Manifest(SqliteFile):
             rows = select_in(connection, f"SELECT c.id, {_OWN_OR_FIRST} {_OF} WHERE {_SEEN} AND c.id IN", ids)
         return {id_: np.frombuffer(body, dtype=np.float32) for id_, body in rows if body}
 
+    def vectors_at(self, numbers: Sequence[int]) -> dict[int, NDArray[np.float32]]:
+        """Return the stored vectors of chunks that readers see by number, like `vectors` otherwise."""
+        import numpy as np
+
+        with self.open() as connection:
+            found = dict(select_in(connection, "SELECT n, vector FROM vectors WHERE n IN", numbers))
+            rest = [number for number in numbers if number not in found]
+            if rest:
+                statement = f"SELECT c.n, {_OWN_OR_FIRST} {_OF} WHERE c.n IN"
+                found.update(row for row in select_in(connection, statement, rest) if row[1])
+        return {number: np.frombuffer(body, dtype=np.float32) for number, body in found.items()}
+
     def sources(self, kind: PieceKind) -> dict[str, tuple[str, str]]:
         """Return (hash, document id) of every document that has pieces of a kind, by source."""
         with self.open() as connection:

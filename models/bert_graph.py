@@ -7,6 +7,8 @@ when a session opens. Its fused operators are those of onnxruntime's own BERT op
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -19,10 +21,16 @@ if TYPE_CHECKING:
 
 _FUSED = "com.microsoft"
 _EPSILON = 1e-12
+_THREADS = min(2, os.cpu_count() or 1)
+"""Threads for one text; a query is too short for more to be worth their hand-over."""
 
 
 class BertSession:
-    """Token ids in, token vectors out. Safe to share between threads; each call uses one.
+    """Token ids in, token vectors out. Safe to share between threads.
+
+    A single text is run by two threads, because somebody waits for it; batches by the calling thread alone,
+    because they come from several. The two are sessions of their own, opened when first needed, as
+    onnxruntime fixes a session's threads.
 
     Args:
         weights: Tensors by the names that transformers gives `BertModel`, float32.
@@ -37,13 +45,29 @@ class BertSession:
         import onnxruntime as ort
 
         graph = _Graph(weights, layers, heads)
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.log_severity_level = 3
-        # The session keeps pointers into the tensors: they must live as long as it does.
+        self._model = graph.model()
+        self._names = list(graph.tensors)
+        # The sessions keep pointers into the tensors: they must live as long as these do.
         self._held = [ort.OrtValue.ortvalue_from_numpy(value) for value in graph.tensors.values()]
-        options.add_external_initializers(list(graph.tensors), self._held)
-        self._session = ort.InferenceSession(graph.model(), options, providers=["CPUExecutionProvider"])
+        self._lock = threading.Lock()
+        self._sessions: dict[int, Any] = {}
+
+    def _session(self, threads: int) -> Any:
+        with self._lock:
+            if threads not in self._sessions:
+                self._sessions[threads] = self._open(threads)
+            return self._sessions[threads]
+
+    def _open(self, threads: int) -> Any:
+        import onnxruntime as ort
+
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        # A thread that spins while it waits takes its core from whoever else has work.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.log_severity_level = 3
+        options.add_external_initializers(self._names, self._held)
+        return ort.InferenceSession(self._model, options, providers=["CPUExecutionProvider"])
 
     def hidden(self, sequences: Sequence[Sequence[int]]) -> Array:
         """Return the last layer's vectors of all tokens, packed: shape (sum of lengths, dim)."""
@@ -53,7 +77,8 @@ class BertSession:
         for row, sequence in zip(ids, sequences, strict=True):
             row[: len(sequence)] = sequence
         places = np.broadcast_to(np.arange(width), ids.shape)
-        (found,) = self._session.run(["hidden"], {"ids": ids, "places": places, "lengths": lengths})
+        session = self._session(_THREADS if len(sequences) == 1 else 1)
+        (found,) = session.run(["hidden"], {"ids": ids, "places": places, "lengths": lengths})
         return np.asarray(found[places < lengths[:, None]], dtype=np.float32)
 
 
