@@ -37,7 +37,7 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> AnyConfig:
     if not isinstance(body, dict):
         raise invalid_input(f"{path} holds no keys", help="See configs/smoke.yaml.")
     for override in overrides:
-        _apply(body, override)
+        apply_override(body, override)
     return parse_config(body, str(path))
 
 
@@ -77,7 +77,8 @@ def differing_keys(old: Any, new: Any, prefix: str = "") -> list[str]:
     return [] if old == new else [prefix.rstrip(".")]
 
 
-def _apply(body: dict[str, Any], override: str) -> None:
+def apply_override(body: dict[str, Any], override: str) -> None:
+    """Change one key of a recipe in place, by `key=value`; raises `invalid_input` for one that is not."""
     import yaml
 
     key, equals, text = override.partition("=")
