@@ -47,6 +47,7 @@ class Settings(BaseModel):
     reranker: ModelRole = "embedded"
     model_api_key: str = Field("", description="Sent to OpenAI-compatible servers, if they ask.")
     model_timeout_s: float = Field(60.0, gt=0)
+    vllm_python: str = Field("", description="Python of the environment that has vLLM; empty: this one.")
 
     image_encoder: str = Field(
         "embedded", min_length=1, description="Finds images by words: `embedded`, or a dual encoder's folder."
