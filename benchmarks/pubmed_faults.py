@@ -29,11 +29,11 @@ from typing import Any
 
 from benchmarks.common import add_data_option
 from core.settings import Settings
+from knowledge.limits.rate import FileSlots, SharedLimiter
 from knowledge.pubmed import open_pubmed
 from knowledge.pubmed_batch import Query, read_done, run_queries
 from knowledge.pubmed_check import check_file
 from knowledge.pubmed_files import files_under
-from knowledge.rate import FileSlots, SharedLimiter
 from tests.support.eutils import Faults, ReplayServer
 from tests.support.eutils_store import Store, make_store
 
@@ -55,7 +55,7 @@ import sys
 from pathlib import Path
 from core.settings import load_settings
 from knowledge.pubmed import open_pubmed
-from knowledge.rate import FileSlots, SharedLimiter
+from knowledge.limits.rate import FileSlots, SharedLimiter
 from server.cli.pubmed_file import search_file
 
 url, queries, out, limit = sys.argv[1:]

@@ -17,8 +17,8 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from core.errors import VidenceError, unavailable
-from knowledge.breaker import CircuitBreaker
-from knowledge.rate import SharedLimiter
+from knowledge.limits.breaker import CircuitBreaker
+from knowledge.limits.rate import SharedLimiter
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -15,7 +15,7 @@ from core.errors import VidenceError, invalid_input, unavailable
 from core.net import FetchPolicy, fetch_async
 from core.text import content_words
 from knowledge.connectors.base import Connector, Found, Options
-from knowledge.rate_open import open_limiter
+from knowledge.limits.limiter import open_limiter
 
 _STEP = re.compile(r"([^.\[\]]+)|\[(\d+|\*)\]")
 _MAX_TEXT = 20_000

@@ -14,9 +14,9 @@ import pytest
 
 from core.errors import VidenceError
 from core.settings import Settings
+from knowledge.limits.rate import LONGEST_PAUSE_S, UNHEARD_S, WINDOW_S, FileSlots, SharedLimiter, Slots
+from knowledge.limits.redis_slots import RedisSlots
 from knowledge.pubmed import open_pubmed
-from knowledge.rate import LONGEST_PAUSE_S, UNHEARD_S, WINDOW_S, FileSlots, SharedLimiter, Slots
-from knowledge.rate_redis import RedisSlots
 from tests.support.eutils import Faults, ReplayServer
 from tests.support.eutils_store import make_store
 

@@ -14,8 +14,8 @@ import pytest
 from core.errors import VidenceError
 from core.settings import Settings
 from knowledge import pubmed_http
-from knowledge.breaker import CircuitBreaker
 from knowledge.entrez_cache import EntrezCache
+from knowledge.limits.breaker import CircuitBreaker
 from knowledge.pubmed import PubMed, open_pubmed
 from knowledge.pubmed_batch import Query, read_done, read_queries, run_queries
 from knowledge.pubmed_http import retry_after

@@ -9,8 +9,8 @@ import tempfile
 from pathlib import Path
 
 from core.settings import Settings
-from knowledge.rate import FileSlots, SharedLimiter
-from knowledge.rate_redis import RedisSlots
+from knowledge.limits.rate import FileSlots, SharedLimiter
+from knowledge.limits.redis_slots import RedisSlots
 
 
 def open_limiter(settings: Settings, service: str, limit: int) -> SharedLimiter:

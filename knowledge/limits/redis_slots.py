@@ -6,7 +6,7 @@ import uuid
 from typing import Any
 
 from core.errors import unavailable
-from knowledge.rate import UNHEARD_S, WINDOW_S
+from knowledge.limits.rate import UNHEARD_S, WINDOW_S
 
 _TAKE = """
 local t = redis.call('TIME')
