@@ -30,10 +30,10 @@ from typing import Any
 from benchmarks.common import add_data_option
 from core.settings import Settings
 from knowledge.limits.rate import FileSlots, SharedLimiter
-from knowledge.pubmed import open_pubmed
-from knowledge.pubmed_batch import Query, read_done, run_queries
-from knowledge.pubmed_check import check_file
-from knowledge.pubmed_files import files_under
+from knowledge.pubmed.batch import Query, read_done, run_queries
+from knowledge.pubmed.check import check_file
+from knowledge.pubmed.client import open_pubmed
+from knowledge.pubmed.files import files_under
 from tests.support.eutils import Faults, ReplayServer
 from tests.support.eutils_store import Store, make_store
 
@@ -41,7 +41,7 @@ _KINDS = ("429", "429-date", "429-json", "500", "503", "truncated", "html", "dro
 _CALLER = """
 import asyncio, sys
 from core.settings import load_settings
-from knowledge.pubmed import open_pubmed
+from knowledge.pubmed.client import open_pubmed
 
 async def main():
     client = open_pubmed(load_settings(), base_url=sys.argv[1], use_cache=False)
@@ -54,7 +54,7 @@ _SEARCHER = """
 import sys
 from pathlib import Path
 from core.settings import load_settings
-from knowledge.pubmed import open_pubmed
+from knowledge.pubmed.client import open_pubmed
 from knowledge.limits.rate import FileSlots, SharedLimiter
 from server.cli.pubmed_file import search_file
 

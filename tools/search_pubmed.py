@@ -10,9 +10,9 @@ from pydantic import Field
 from core.contracts import Evidence, Locator, ToolResult
 from core.errors import VidenceError
 from core.text import content_words
-from knowledge.pmc import FullText
-from knowledge.pubmed import PubMed, open_pubmed
-from knowledge.pubmed_record import PubMedRecord
+from knowledge.pubmed.client import PubMed, open_pubmed
+from knowledge.pubmed.full_text import FullText
+from knowledge.pubmed.record import PubMedRecord
 from tools.base import Cost, Need, ToolArgs, ToolContext, make_evidence
 
 _FULL_TEXTS = 2

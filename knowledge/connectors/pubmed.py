@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from core.contracts import Locator
 from knowledge.connectors.base import Connector, Found, Options
-from knowledge.pubmed import open_pubmed
+from knowledge.pubmed.client import open_pubmed
 
 
 class PubMedOptions(Options):

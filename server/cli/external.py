@@ -41,7 +41,7 @@ def search_connector(name: str, query: str, queries: str | None, k: int, *, as_j
 
 
 async def _search_file(connector: Connector, path: Path, k: int) -> None:
-    from knowledge.pubmed_batch import read_queries
+    from knowledge.pubmed.batch import read_queries
 
     for item in await asyncio.to_thread(read_queries, path):
         try:

@@ -15,9 +15,9 @@ from core.settings import load_settings
 from server.cli.output import emit_json, err_console, handle_errors, out_console
 
 if TYPE_CHECKING:
-    from knowledge.pmc import FullText
-    from knowledge.pubmed import PubMed, PubMedSearch
-    from knowledge.pubmed_record import PubMedRecord
+    from knowledge.pubmed.client import PubMed, PubMedSearch
+    from knowledge.pubmed.full_text import FullText
+    from knowledge.pubmed.record import PubMedRecord
 
 app = typer.Typer(no_args_is_help=True)
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -27,7 +27,7 @@ Pmid = Annotated[str, typer.Argument(help="A PubMed id.")]
 
 
 def _client(base_url: str, *, cache: bool = True) -> PubMed:
-    from knowledge.pubmed import open_pubmed
+    from knowledge.pubmed.client import open_pubmed
 
     return open_pubmed(load_settings(), base_url=base_url, use_cache=cache)
 
@@ -154,8 +154,8 @@ def read(
     as_json: AsJson = False,
 ) -> None:
     """Read saved PubMed files; prints one object a file."""
-    from knowledge.pubmed_check import check_file
-    from knowledge.pubmed_files import files_under, read_file
+    from knowledge.pubmed.check import check_file
+    from knowledge.pubmed.files import files_under, read_file
 
     with handle_errors(as_json):
         lost = 0

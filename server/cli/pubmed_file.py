@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from server.cli.output import emit_json, err_console
 
 if TYPE_CHECKING:
-    from knowledge.pubmed import PubMed
+    from knowledge.pubmed.client import PubMed
 
 
 def search_file(client: PubMed, path: Path, out: Path | None, *, k: int, workers: int, records: bool) -> int:
@@ -19,7 +19,7 @@ def search_file(client: PubMed, path: Path, out: Path | None, *, k: int, workers
     Without `out` the lines go to stdout as they come. With it they are added to the file one by one; at the
     end it holds one line a query in the order of the queries. A query whose line is there is not asked again.
     """
-    from knowledge.pubmed_batch import read_done, read_queries, run_queries
+    from knowledge.pubmed.batch import read_done, read_queries, run_queries
 
     queries = read_queries(path)
     done = read_done(out) if out else {}

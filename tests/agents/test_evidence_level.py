@@ -12,7 +12,7 @@ from agents.planner import PlanDecision
 from core.contracts import Evidence, Locator, RunResult, ToolResult
 from core.run_store import MemoryRunStore
 from graph.app import build_graph
-from knowledge.pubmed_record import PubMedRecord
+from knowledge.pubmed.record import PubMedRecord
 from tests.support.fakes import EchoExtractor, FakeSearch, ScriptedPlanner, fake_services, search
 from tools.base import ToolContext, make_evidence
 

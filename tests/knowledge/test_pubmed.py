@@ -11,12 +11,12 @@ import httpx
 import pytest
 
 from core.errors import VidenceError
-from knowledge import pubmed_http as module
 from knowledge.limits.rate import FileSlots, SharedLimiter
-from knowledge.pubmed import PubMed
-from knowledge.pubmed_entrez import parse_search
-from knowledge.pubmed_http import EntrezHttp
-from knowledge.pubmed_xml import parse_records
+from knowledge.pubmed import transport as module
+from knowledge.pubmed.articles import parse_records
+from knowledge.pubmed.client import PubMed
+from knowledge.pubmed.entrez import parse_search
+from knowledge.pubmed.transport import EntrezHttp
 
 ARTICLE = b"""<?xml version="1.0" ?>
 <!DOCTYPE PubmedArticleSet PUBLIC "-//NLM//DTD PubMedArticle, 1st January 2019//EN" "https://dtd.nlm.nih.gov/x.dtd">

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from knowledge.pubmed_check import check_file
-from knowledge.pubmed_entrez import parse_links, parse_search, parse_summaries, read_entrez
-from knowledge.pubmed_files import files_under, parse_medline, read_file
+from knowledge.pubmed.check import check_file
+from knowledge.pubmed.entrez import parse_links, parse_search, parse_summaries, read_entrez
+from knowledge.pubmed.files import files_under, parse_medline, read_file
 
 UNREADABLE = {"einfo4.xml", "epost2.xml", "epost3.xml", "esummary8.xml"}
 """Cut short, and replies that say the request was refused: Biopython refuses them too."""

@@ -9,8 +9,8 @@ import pytest
 
 from core.errors import VidenceError
 from core.settings import Settings
-from knowledge.pmc import parse_full_text
-from knowledge.pubmed import PubMed, open_pubmed
+from knowledge.pubmed.client import PubMed, open_pubmed
+from knowledge.pubmed.full_text import parse_full_text
 from tests.support.eutils import ReplayServer
 from tests.support.eutils_payloads import CLOSED_PMID, NO_PMC_PMID, OPEN_PMID
 from tests.support.eutils_store import make_store

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from knowledge.pubmed_query import Wording, wordings
+from knowledge.pubmed.query import Wording, wordings
 
 TODAY = date(2026, 11, 21)
 

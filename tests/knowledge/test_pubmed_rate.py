@@ -16,14 +16,14 @@ from core.errors import VidenceError
 from core.settings import Settings
 from knowledge.limits.rate import LONGEST_PAUSE_S, UNHEARD_S, WINDOW_S, FileSlots, SharedLimiter, Slots
 from knowledge.limits.redis_slots import RedisSlots
-from knowledge.pubmed import open_pubmed
+from knowledge.pubmed.client import open_pubmed
 from tests.support.eutils import Faults, ReplayServer
 from tests.support.eutils_store import make_store
 
 CALLER = """
 import asyncio, sys
 from core.settings import load_settings
-from knowledge.pubmed import open_pubmed
+from knowledge.pubmed.client import open_pubmed
 
 async def main():
     client = open_pubmed(load_settings(), base_url=sys.argv[1], use_cache=False)

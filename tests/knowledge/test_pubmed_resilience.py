@@ -13,13 +13,13 @@ import pytest
 
 from core.errors import VidenceError
 from core.settings import Settings
-from knowledge import pubmed_http
-from knowledge.entrez_cache import EntrezCache
 from knowledge.limits.breaker import CircuitBreaker
-from knowledge.pubmed import PubMed, open_pubmed
-from knowledge.pubmed_batch import Query, read_done, read_queries, run_queries
-from knowledge.pubmed_http import retry_after
-from knowledge.pubmed_query import wordings
+from knowledge.pubmed import transport as pubmed_http
+from knowledge.pubmed.batch import Query, read_done, read_queries, run_queries
+from knowledge.pubmed.cache import EntrezCache
+from knowledge.pubmed.client import PubMed, open_pubmed
+from knowledge.pubmed.query import wordings
+from knowledge.pubmed.transport import retry_after
 from tests.support.eutils import KINDS, Faults, ReplayServer
 from tests.support.eutils_payloads import CLOSED_PMID, NO_PMC_PMID, OPEN_PMID
 from tests.support.eutils_store import make_store

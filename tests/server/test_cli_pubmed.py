@@ -91,7 +91,7 @@ def test_queries_that_fail_have_their_error_in_their_line(server: ReplayServer, 
 def test_a_reply_that_was_kept_is_shown_while_pubmed_fails_unless_told_otherwise(
     server: ReplayServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("knowledge.pubmed_http._BACKOFF_S", 0.01)
+    monkeypatch.setattr("knowledge.pubmed.transport._BACKOFF_S", 0.01)
     run("pubmed", "fetch", OPEN_PMID, "--json")
     server.faults = Faults({"html": 1.0})
     [body] = run("pubmed", "fetch", OPEN_PMID, "--json")

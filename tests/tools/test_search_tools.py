@@ -14,8 +14,8 @@ from PIL import Image
 from core.contracts import Locator
 from core.images import ImageStore
 from core.settings import Settings
-from knowledge import pubmed
 from knowledge.collections import Collections
+from knowledge.pubmed import client as pubmed
 from tests.support.hash_embedder import HashEmbedder
 from tools.base import ToolContext
 from tools.registry import ToolRegistry

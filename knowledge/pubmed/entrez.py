@@ -4,7 +4,7 @@ Biopython types these by their DTD: lists are lists even with one member, number
 done around it. It fetches a DTD that it does not have from the address that the reply names, and it refuses a
 reply without a declaration; so the prolog of every reply is replaced by one that names the DTD inside
 Biopython's package, and nothing is ever fetched. An internal subset, where entity bombs live, goes with the
-old prolog. Articles are read by `pubmed_xml` and `pmc` instead: their DTDs change yearly, and Biopython
+old prolog. Articles are read by `articles` and `full_text` instead: their DTDs change yearly, and Biopython
 leaves the tags of inline markup and formulas inside its strings.
 """
 
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import VidenceError, unavailable
-from knowledge.pubmed_text import read_root
+from knowledge.pubmed.xml_text import read_root
 
 _DTDS = {
     "eSearchResult": "esearch.dtd",

@@ -13,15 +13,15 @@ from typing import TypeVar
 
 from core.errors import VidenceError, invalid_input, not_found, unavailable
 from core.settings import Settings
-from knowledge.entrez_cache import EntrezCache, key_of
 from knowledge.limits.breaker import CircuitBreaker
 from knowledge.limits.limiter import open_limiter
-from knowledge.pmc import FullText, parse_full_text
-from knowledge.pubmed_entrez import SearchReply, Summary, parse_links, parse_search, parse_summaries
-from knowledge.pubmed_http import EntrezHttp
-from knowledge.pubmed_query import Wording, wordings
-from knowledge.pubmed_record import PubMedRecord
-from knowledge.pubmed_xml import parse_records, parse_with_xml
+from knowledge.pubmed.articles import parse_records, parse_with_xml
+from knowledge.pubmed.cache import EntrezCache, key_of
+from knowledge.pubmed.entrez import SearchReply, Summary, parse_links, parse_search, parse_summaries
+from knowledge.pubmed.full_text import FullText, parse_full_text
+from knowledge.pubmed.query import Wording, wordings
+from knowledge.pubmed.record import PubMedRecord
+from knowledge.pubmed.transport import EntrezHttp
 
 _T = TypeVar("_T")
 _BATCH = 200

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import VidenceError, invalid_input, not_found
-from knowledge.pubmed import PubMed, PubMedSearch
+from knowledge.pubmed.client import PubMed, PubMedSearch
 
 _ROUNDS = 4
 """Passes over the queries that failed for a reason that may pass."""

@@ -11,11 +11,11 @@ from typing import Any
 from xml.etree.ElementTree import Element
 
 from core.errors import VidenceError, invalid_input, not_found
-from knowledge.pmc import parse_full_text
-from knowledge.pubmed_entrez import parse_links, parse_search, parse_summaries, plain, read_entrez
-from knowledge.pubmed_record import Author, PubMedRecord, Section
-from knowledge.pubmed_text import read_root
-from knowledge.pubmed_xml import parse_records
+from knowledge.pubmed.articles import parse_records
+from knowledge.pubmed.entrez import parse_links, parse_search, parse_summaries, plain, read_entrez
+from knowledge.pubmed.full_text import parse_full_text
+from knowledge.pubmed.record import Author, PubMedRecord, Section
+from knowledge.pubmed.xml_text import read_root
 
 _SUFFIXES = frozenset({".xml", ".nxml", ".nbib", ".txt", ".medline"})
 _MEDLINE = re.compile(r"^PMID- ?\s*\d+", re.M)

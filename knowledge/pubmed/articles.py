@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from xml.etree.ElementTree import Element, tostring
 
 from core.errors import unavailable
-from knowledge.pubmed_record import RETRACTED, Author, OtherAbstract, PubMedRecord, Relation, Section
-from knowledge.pubmed_text import read_root, text_of, texts_at
+from knowledge.pubmed.record import RETRACTED, Author, OtherAbstract, PubMedRecord, Relation, Section
+from knowledge.pubmed.xml_text import read_root, text_of, texts_at
 
 _MONTHS = {
     name: number

@@ -11,9 +11,9 @@ from typing import Any
 from xml.etree.ElementTree import Element
 
 from core.errors import VidenceError
-from knowledge.pubmed_entrez import biopython
-from knowledge.pubmed_files import read_payload
-from knowledge.pubmed_text import read_root, text_of
+from knowledge.pubmed.entrez import biopython
+from knowledge.pubmed.files import read_payload
+from knowledge.pubmed.xml_text import read_root, text_of
 
 BOOKKEEPING = frozenset(
     {

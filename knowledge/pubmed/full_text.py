@@ -11,7 +11,7 @@ from typing import Any
 from xml.etree.ElementTree import Element
 
 from core.errors import unavailable
-from knowledge.pubmed_text import read_root, text_of
+from knowledge.pubmed.xml_text import read_root, text_of
 
 _FLOATS = frozenset({"fig", "table-wrap", "fig-group", "table-wrap-group"})
 _HEADS = frozenset({"title", "label", "sec-meta", "object-id"})
