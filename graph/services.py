@@ -65,7 +65,7 @@ def open_services(
     from agents.answer import default_extractors
     from knowledge.collections import Collections
     from knowledge.image_options import ImageOptions
-    from knowledge.read_context import ReadContext
+    from knowledge.readers.context import ReadContext
 
     images = ImageStore(
         settings.root / "images",

@@ -14,7 +14,7 @@ from pathlib import PurePath
 from typing import Literal
 
 from knowledge.code_cards import Definition, is_copied, is_generated
-from knowledge.read_code import first_line, parse, source_lines
+from knowledge.readers.source_code import first_line, parse, source_lines
 
 SymbolKind = Literal["function", "method", "class", "constant", "attribute"]
 _BUILTIN = frozenset(dir(builtins))

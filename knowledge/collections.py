@@ -20,7 +20,7 @@ from knowledge.image_options import ImageOptions
 from knowledge.image_search import DEPTH, has_images, join_images, search_by_image
 from knowledge.image_text import ImageText
 from knowledge.lineage import lineage as lineage_of
-from knowledge.read_context import ReadContext
+from knowledge.readers.context import ReadContext
 from knowledge.records import (
     AddReport,
     CollectionInfo,

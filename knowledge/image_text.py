@@ -103,7 +103,7 @@ class ImageText:
 
 def _captioned(piece: Piece) -> bool:
     """Whether a piece says more than its file's name."""
-    from knowledge.read_image import image_name
+    from knowledge.readers.image import image_name
 
     return piece.text != image_name(Path(piece.locator.path or ""))
 

@@ -17,8 +17,8 @@ from knowledge.collection import Collection
 from knowledge.duplicates import find_duplicates, image_print, text_signature, word_digest, words_of
 from knowledge.manifest import chunk_id, searched_text
 from knowledge.quality import language, quality
-from knowledge.read_context import ReadContext
-from knowledge.readers import FoundFile, failure, find_files, read_file
+from knowledge.readers.context import ReadContext
+from knowledge.readers.dispatch import FoundFile, failure, find_files, read_file
 from knowledge.records import (
     AddReport,
     FileFailure,

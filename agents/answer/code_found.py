@@ -228,7 +228,7 @@ def _commit(roles: dict[str, list[Evidence]]) -> Candidate | None:
 
 
 def _commit_lines(content: str) -> tuple[str, str]:
-    """Return the line with the hash and the subject of a commit as `knowledge.read_git` writes it."""
+    """Return the line with the hash and the subject of a commit (see `knowledge.readers.git_history`)."""
     lines = [line for line in content.split("\n") if line.strip()]
     subject = next((line for line in lines if not re.match(r"(?:commit|date):? ", line, re.I)), "")
     return (lines[0], subject) if lines and subject else ("", "")

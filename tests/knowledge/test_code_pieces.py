@@ -7,7 +7,7 @@ from pathlib import Path
 
 from knowledge.code_cards import file_card, spoken
 from knowledge.collections import Collections
-from knowledge.read_code import code_pieces, parse
+from knowledge.readers.source_code import code_pieces, parse
 from knowledge.records import Piece
 
 SOURCE = '''"""Valves of the plant."""

@@ -9,7 +9,7 @@ import pytest
 
 from core.errors import VidenceError
 from knowledge.collections import Collections
-from knowledge.read_git import read_commits
+from knowledge.readers.git_history import read_commits
 
 
 @pytest.fixture

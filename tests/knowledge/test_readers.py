@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import VidenceError
-from knowledge.chunks import CHUNK_WORDS, count_words, markdown_sections, split_text
-from knowledge.read_code import MAX_LINES, code_pieces
-from knowledge.read_html import html_pieces
-from knowledge.read_pdf import pdf_pieces
-from knowledge.readers import decode, find_files
+from knowledge.readers.cutting import CHUNK_WORDS, count_words, markdown_sections, split_text
+from knowledge.readers.dispatch import decode, find_files
+from knowledge.readers.pdf import pdf_pieces
+from knowledge.readers.source_code import MAX_LINES, code_pieces
+from knowledge.readers.web_page import html_pieces
 from tests.support.pdf import make_pdf
 
 LONG = " ".join(f"Sentence number {n} says that pump {n} runs at {n} bar." for n in range(200))

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from core.errors import VidenceError
-from knowledge.chunks import count_words
-from knowledge.read_context import ReadContext
-from knowledge.read_json import json_text
-from knowledge.read_table import GROUP_WORDS, delimiter, read_table, table_pieces
-from knowledge.readers import find_files, read_file
+from knowledge.readers.context import ReadContext
+from knowledge.readers.cutting import count_words
+from knowledge.readers.dispatch import find_files, read_file
+from knowledge.readers.json_file import json_text
+from knowledge.readers.table import GROUP_WORDS, delimiter, read_table, table_pieces
 from knowledge.records import FileFailure, IndexKind, SourceDocument
 
 

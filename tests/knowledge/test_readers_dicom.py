@@ -13,8 +13,8 @@ import pytest
 from core.errors import VidenceError
 from core.images import ImageStore
 from knowledge.collections import Collections
-from knowledge.read_context import ReadContext
-from knowledge.read_dicom import dicom_document, render
+from knowledge.readers.context import ReadContext
+from knowledge.readers.dicom import dicom_document, render
 from tests.support.hash_embedder import HashEmbedder
 
 pydicom = pytest.importorskip("pydicom")

@@ -13,9 +13,9 @@ from core.contracts import Box, OcrLine
 from core.errors import VidenceError
 from core.images import ImageStore
 from knowledge.image_text import ImageText
-from knowledge.read_context import ReadContext
-from knowledge.read_pdf import pdf_pieces
-from knowledge.read_pdf_page import area, shared
+from knowledge.readers.context import ReadContext
+from knowledge.readers.pdf import pdf_pieces
+from knowledge.readers.pdf_page import area, shared
 from knowledge.records import Piece
 from tests.support.pdf import draw_pdf, line, make_pdf, paragraph
 

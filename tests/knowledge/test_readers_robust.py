@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from core.errors import VidenceError
-from knowledge import readers
-from knowledge.chunks import markdown_sections, split_text
 from knowledge.collections import Collections
-from knowledge.read_context import ReadContext
-from knowledge.read_decode import decode
-from knowledge.read_html import html_pieces
-from knowledge.read_image import image_pieces
-from knowledge.readers import find_files, read_file
+from knowledge.readers import dispatch as readers
+from knowledge.readers.context import ReadContext
+from knowledge.readers.cutting import markdown_sections, split_text
+from knowledge.readers.decode import decode
+from knowledge.readers.dispatch import find_files, read_file
+from knowledge.readers.image import image_pieces
+from knowledge.readers.web_page import html_pieces
 from knowledge.records import FileFailure
 
 
@@ -87,7 +87,7 @@ def test_what_a_parser_stumbles_over_becomes_a_typed_error(
     def stumble(*_: object) -> None:
         raise ZeroDivisionError("inside a library")
 
-    monkeypatch.setattr("knowledge.read_text.text_pieces", stumble)
+    monkeypatch.setattr("knowledge.readers.plain.text_pieces", stumble)
     (tmp_path / "a.txt").write_text("words")
     [file] = find_files([tmp_path / "a.txt"], "auto")
     [document] = list(read_file(file, "auto"))

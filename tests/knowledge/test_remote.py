@@ -15,8 +15,8 @@ from core.errors import VidenceError
 from core.images import ImageStore
 from core.net import FetchPolicy
 from knowledge.collections import Collections
-from knowledge.read_context import ReadContext, S3Options
-from knowledge.remote import cited, list_remote
+from knowledge.readers.context import ReadContext, S3Options
+from knowledge.readers.remote import cited, list_remote
 from tests.support.files_server import FilesServer, Route, files_server
 from tests.support.hash_embedder import HashEmbedder
 from tests.support.pdf import make_pdf

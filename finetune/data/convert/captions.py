@@ -8,7 +8,7 @@ from typing import Any
 
 from finetune.data.convert.base import Blob, Converter, Draft, Options, Skip, need, split_of, text_of
 from finetune.data.convert.files import Images, existing, find, json_lines, load_json, parquet, table
-from knowledge.read_captions import captions_of_coco
+from knowledge.readers.captions import captions_of_coco
 
 _LAYOUT = (
     "captions_{train,val}2017.json (COCO) with the images; Flickr8k's captions.txt, Flickr8k.token.txt or "

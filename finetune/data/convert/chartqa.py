@@ -9,7 +9,7 @@ from typing import Any
 from finetune.data.convert.base import Blob, Converter, Draft, Options, Skip, need, split_of, text_of
 from finetune.data.convert.files import Images, existing, find, objects
 from finetune.data.convert.kinds import kind_of
-from knowledge.read_decode import decode
+from knowledge.readers.decode import decode
 
 _LAYOUT = (
     "{train,val,test}/{...}_human.json and {...}_augmented.json with png/*.png and tables/*.csv "

@@ -16,7 +16,7 @@ from typing import Any
 
 from core.errors import VidenceError, not_found, unavailable
 from finetune.data.convert.base import Blob, Skip
-from knowledge.read_decode import decode
+from knowledge.readers.decode import decode
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 

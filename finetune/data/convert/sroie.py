@@ -13,7 +13,7 @@ from core.errors import VidenceError
 from finetune.data.convert.base import Converter, Draft, Options, Skip, need, split_of, text_of
 from finetune.data.convert.files import Images, existing, find, json_lines
 from finetune.data.rows import Split
-from knowledge.read_decode import decode
+from knowledge.readers.decode import decode
 
 _LAYOUT = (
     "{train,test}/{img,box,entities}/ (Kaggle), 0325updated.task1train(626p)/ and ...task2train(626p)/ "

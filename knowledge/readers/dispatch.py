@@ -10,10 +10,9 @@ from pathlib import Path
 
 from core.errors import VidenceError, invalid_input, not_found
 from core.media import PDF, sniff
-from knowledge.read_context import ReadContext
-from knowledge.read_decode import decode
-from knowledge.read_git import commit_documents, is_repository
-from knowledge.read_types import (
+from knowledge.readers.context import ReadContext
+from knowledge.readers.decode import decode
+from knowledge.readers.file_types import (
     BY_KIND,
     CODE,
     DICOMS,
@@ -28,6 +27,7 @@ from knowledge.read_types import (
     check_content,
     wanted,
 )
+from knowledge.readers.git_history import commit_documents, is_repository
 from knowledge.records import FileFailure, IndexKind, Piece, SourceDocument
 
 __all__ = [
@@ -67,7 +67,7 @@ def find_files(
     found: dict[str, FoundFile] = {}
     for given in paths:
         if _is_url(given):
-            from knowledge.remote import list_remote
+            from knowledge.readers.remote import list_remote
 
             for url in list_remote(str(given), context, READABLE | extra):
                 name = Path(url.rpartition("/")[2] or "index")
@@ -111,7 +111,7 @@ def read_file(file: FoundFile, kind: IndexKind, context: ReadContext | None = No
     context = context or ReadContext()
     try:
         if file.url:
-            from knowledge.remote import read_remote
+            from knowledge.readers.remote import read_remote
 
             yield from read_remote(file.url, context, partial(_read, kind=kind, context=context))
         else:
@@ -141,19 +141,19 @@ def _items(file: FoundFile, kind: IndexKind, context: ReadContext) -> Items:
     elif kind == "code":
         yield _document(file, kind, context)
     elif suffix in JSON_LINES:
-        from knowledge.read_jsonl import read_records
+        from knowledge.readers.json_lines import read_records
 
         yield from read_records(file.path)
     elif suffix in JSON_FILES:
-        from knowledge.read_json import json_documents
+        from knowledge.readers.json_file import json_documents
 
         yield from json_documents(file.path, _data(file.path), _doc_id(file), kind)
     elif suffix in TABLES:
-        from knowledge.read_table import table_documents
+        from knowledge.readers.table import table_documents
 
         yield from table_documents(file.path, _data(file.path), _doc_id(file), kind)
     elif suffix in DICOMS or (not suffix and wanted(file.path, "image")):
-        from knowledge.read_dicom import dicom_document
+        from knowledge.readers.dicom import dicom_document
 
         yield dicom_document(file.path, _data(file.path), _doc_id(file), context)
     else:
@@ -184,7 +184,7 @@ def _document(file: FoundFile, kind: IndexKind, context: ReadContext) -> SourceD
     doc_id = _doc_id(file)
     digest = hashlib.sha256(data)
     if kind == "image" or (kind == "auto" and suffix in IMAGES):
-        from knowledge.read_image import sidecar
+        from knowledge.readers.image import sidecar
 
         digest.update(sidecar(file.path).encode())
     return SourceDocument(
@@ -200,27 +200,27 @@ def _pieces(file: FoundFile, data: bytes, kind: IndexKind, doc_id: str, context:
     path, suffix = file.path, file.path.suffix.lower()
     is_pdf = suffix in PDFS and kind != "code"
     if not is_pdf and (kind == "image" or (kind == "auto" and suffix in IMAGES)):
-        from knowledge.read_image import image_pieces
+        from knowledge.readers.image import image_pieces
 
         # A fetched image has no path that stays: the store keeps its pixels.
         return image_pieces(path, data, keep=context.images if file.url else None)
     if is_pdf:
-        from knowledge.read_pdf import pdf_pieces
+        from knowledge.readers.pdf import pdf_pieces
 
         if sniff(data) != PDF:
             raise invalid_input("The file is no PDF, whatever its name says", help="Download it again.")
         return pdf_pieces(path, data, context)
     if suffix in context.file_readers and kind != "code":
-        from knowledge.read_llama import llama_pieces
+        from knowledge.readers.llama import llama_pieces
 
         return llama_pieces(path, context.file_readers[suffix])
     text = decode(data)
     if kind == "code" or (kind == "auto" and suffix in CODE):
-        from knowledge.read_code import code_pieces
+        from knowledge.readers.source_code import code_pieces
 
         pieces = code_pieces(path, text, doc_id)
     else:
-        from knowledge.read_text import text_pieces
+        from knowledge.readers.plain import text_pieces
 
         pieces = text_pieces(path, text)
     if not pieces:

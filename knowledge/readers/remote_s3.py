@@ -7,7 +7,7 @@ from typing import Any
 
 from core.errors import VidenceError, invalid_input, not_found, unavailable
 from core.net import Fetched
-from knowledge.read_context import ReadContext
+from knowledge.readers.context import ReadContext
 
 
 def get_object(bucket: str, key: str, context: ReadContext, *, etag: str = "") -> Fetched:

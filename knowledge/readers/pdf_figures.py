@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.contracts import Box
-from knowledge.read_pdf_page import Line, PageText, Placing, area, beside, shared, union
+from knowledge.readers.pdf_page import Line, PageText, Placing, area, beside, shared, union
 
 _CAPTION = re.compile(
     r"(?P<kind>(?:Supplement(?:ary|al)\s+)?(?:Fig(?:ure)?|Table|Tab|Chart|Scheme|Plate|Exhibit|Algorithm|Box))"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import invalid_input, unavailable
-from knowledge.chunks import split_text
+from knowledge.readers.cutting import split_text
 from knowledge.records import Piece
 
 

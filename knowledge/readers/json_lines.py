@@ -16,9 +16,9 @@ from typing import Any
 
 from core.contracts import Locator
 from core.errors import VidenceError, invalid_input
-from knowledge.chunks import split_text
-from knowledge.read_github import github_documents, is_github
-from knowledge.read_image import image_pieces
+from knowledge.readers.cutting import split_text
+from knowledge.readers.github import github_documents, is_github
+from knowledge.readers.image import image_pieces
 from knowledge.records import FileFailure, Piece, SourceDocument
 
 _FIELDS = {"id", "title", "text", "image", "metadata", "licence", "license", "url", "caption", "captions"}

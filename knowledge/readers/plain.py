@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from knowledge.chunks import markdown_sections, split_text
-from knowledge.read_html import html_pieces
-from knowledge.read_types import HTML_SUFFIXES, MARKDOWN
+from knowledge.readers.cutting import markdown_sections, split_text
+from knowledge.readers.file_types import HTML_SUFFIXES, MARKDOWN
+from knowledge.readers.web_page import html_pieces
 from knowledge.records import Piece
 
 

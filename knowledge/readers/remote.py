@@ -14,9 +14,9 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 from core.errors import invalid_input, not_found
 from core.media import SUFFIXES, sniff
 from core.net import Fetched, fetch
-from knowledge.read_context import ReadContext
-from knowledge.read_types import READABLE
-from knowledge.readers import FoundFile
+from knowledge.readers.context import ReadContext
+from knowledge.readers.dispatch import FoundFile
+from knowledge.readers.file_types import READABLE
 from knowledge.records import FileFailure, Piece, SourceDocument
 
 _SECRET = re.compile(
@@ -42,7 +42,7 @@ def list_remote(url: str, context: ReadContext, suffixes: frozenset[str] = READA
     """Return the URLs to fetch: the URL itself, or the objects under an S3 prefix that ends with `/`."""
     if not url.lower().startswith("s3://"):
         return [url]
-    from knowledge.remote_s3 import list_objects
+    from knowledge.readers.remote_s3 import list_objects
 
     bucket, key = s3_place(url)
     if key and not key.endswith("/"):
@@ -104,7 +104,7 @@ def fetch_copy(url: str, context: ReadContext) -> LocalCopy:
     folder = context.cache / hashlib.sha256(url.encode()).hexdigest()[:32]
     known = _known(folder)
     if url.lower().startswith("s3://"):
-        from knowledge.remote_s3 import get_object
+        from knowledge.readers.remote_s3 import get_object
 
         got = get_object(*s3_place(url), context, etag=known.get("etag", ""))
     else:

@@ -11,7 +11,7 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
-from knowledge.chunks import Section, split_text
+from knowledge.readers.cutting import Section, split_text
 from knowledge.records import Piece
 
 _NOISE = frozenset({"script", "style", "noscript", "template", "nav", "svg", "head"})

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.errors import VidenceError, invalid_input, not_found
-from knowledge.read_image import image_pieces
-from knowledge.read_types import IMAGES
+from knowledge.readers.file_types import IMAGES
+from knowledge.readers.image import image_pieces
 from knowledge.records import FileFailure, SourceDocument
 
 if TYPE_CHECKING:
-    from knowledge.read_table import Table
+    from knowledge.readers.table import Table
 
 _IMAGE_COLUMNS = ("image", "image_name", "file_name", "filename", "image_file")
 _CAPTION_COLUMNS = ("caption", "captions", "caption_text", "comment", "description")

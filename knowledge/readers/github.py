@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from core.contracts import Locator
-from knowledge.chunks import markdown_sections, split_text
+from knowledge.readers.cutting import markdown_sections, split_text
 from knowledge.records import FileFailure, Piece, SourceDocument
 
 _URL = re.compile(r"(?:github\.com|/repos)/([\w.-]+/[\w.-]+)/(issues|pull|pulls)/(\d+)")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.contracts import Locator
 from core.errors import VidenceError, invalid_input
-from knowledge.read_types import MAX_CAPTION_BYTES
+from knowledge.readers.file_types import MAX_CAPTION_BYTES
 from knowledge.records import Piece
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def image_name(path: Path) -> str:
 
 def sidecar(path: Path) -> str:
     """Return the caption kept beside an image: text in `.txt` or `.caption`, a field of `.json`."""
-    from knowledge.read_decode import decode
+    from knowledge.readers.decode import decode
 
     for suffix in _CAPTION_SUFFIXES:
         beside = path.with_suffix(suffix)

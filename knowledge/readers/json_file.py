@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import VidenceError, invalid_input
-from knowledge.chunks import split_text
-from knowledge.read_captions import caption_documents, captions_of_coco
-from knowledge.read_decode import decode
-from knowledge.read_github import github_documents, github_objects
-from knowledge.read_jsonl import record_document
+from knowledge.readers.captions import caption_documents, captions_of_coco
+from knowledge.readers.cutting import split_text
+from knowledge.readers.decode import decode
+from knowledge.readers.github import github_documents, github_objects
+from knowledge.readers.json_lines import record_document
 from knowledge.records import FileFailure, IndexKind, Piece, SourceDocument
 
 _CONTENT = {"text", "title", "image"}

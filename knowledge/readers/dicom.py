@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 from core.contracts import Locator
 from core.errors import VidenceError, invalid_input, unavailable
-from knowledge.read_context import ReadContext
-from knowledge.read_dicom_words import (
+from knowledge.readers.context import ReadContext
+from knowledge.readers.dicom_words import (
     BURNED_IN_LIKELY,
     CODES,
     DESCRIPTIONS,

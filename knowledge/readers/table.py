@@ -13,8 +13,8 @@ from pathlib import Path
 from core.contracts import Locator
 from core.errors import invalid_input
 from core.text import find_dates, find_numbers
-from knowledge.chunks import count_words
-from knowledge.read_decode import decode
+from knowledge.readers.cutting import count_words
+from knowledge.readers.decode import decode
 from knowledge.records import FileFailure, IndexKind, Piece, SourceDocument
 
 GROUP_WORDS = 160
@@ -50,7 +50,7 @@ def table_documents(
     path: Path, data: bytes, doc_id: str, kind: IndexKind
 ) -> Iterator[SourceDocument | FileFailure]:
     """Yield the table as one document, or the images that it holds the captions of."""
-    from knowledge.read_captions import caption_documents, captions_of_rows
+    from knowledge.readers.captions import caption_documents, captions_of_rows
 
     table = read_table(decode(data), tab=path.suffix.lower() == ".tsv")
     captions = captions_of_rows(table)

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 from core.contracts import Box, Locator
 from core.errors import VidenceError, invalid_input, unavailable
-from knowledge.chunks import split_text
-from knowledge.read_context import ReadContext
-from knowledge.read_pdf_figures import Region, find_regions, has_captions, read_graphics
-from knowledge.read_pdf_page import PageText, Placing, read_page
+from knowledge.readers.context import ReadContext
+from knowledge.readers.cutting import split_text
+from knowledge.readers.pdf_figures import Region, find_regions, has_captions, read_graphics
+from knowledge.readers.pdf_page import PageText, Placing, read_page
 from knowledge.records import Piece
 
 if TYPE_CHECKING:
