@@ -35,7 +35,7 @@ from benchmarks.common import add_data_option, add_output_options, print_figures
 from core.images import ImageStore
 from core.settings import Settings
 from knowledge.collections import Collections
-from knowledge.image_options import ImageOptions
+from knowledge.images.options import ImageOptions
 from models.embeddings import open_embedder
 
 if TYPE_CHECKING:

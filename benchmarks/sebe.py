@@ -22,7 +22,7 @@ from agents.sebe import ImageView, aligned_scores
 from benchmarks.common import add_data_option, add_output_options, print_figures
 from benchmarks.images import Bench, read_photos, recall
 from core.contracts import Locator
-from knowledge.image_text import ImageText
+from knowledge.images.written import ImageText
 from knowledge.records import Piece
 
 if TYPE_CHECKING:

@@ -64,7 +64,7 @@ def open_services(
     """Build the services that the settings describe; nothing is opened before it is used."""
     from agents.answer import default_extractors
     from knowledge.collections import Collections
-    from knowledge.image_options import ImageOptions
+    from knowledge.images.options import ImageOptions
     from knowledge.readers.context import ReadContext
 
     images = ImageStore(

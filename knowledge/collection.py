@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from core.errors import VidenceError, unavailable
 from knowledge.code_leg import CodeLeg
 from knowledge.dense import VectorLeg, VectorStore
-from knowledge.image_leg import ImageLeg
-from knowledge.image_models import ImageModels
+from knowledge.images.leg import ImageLeg
+from knowledge.images.models import ImageModels
 from knowledge.legs import Change, Leg, LegRecord
 from knowledge.manifest import Manifest
 from knowledge.records import CollectionInfo, Progress

@@ -15,10 +15,10 @@ from knowledge import ingest, upkeep
 from knowledge.code_leg import CodeLeg
 from knowledge.collection import Collection
 from knowledge.duplicates import find_duplicates
-from knowledge.image_models import ImageModels
-from knowledge.image_options import ImageOptions
-from knowledge.image_search import DEPTH, has_images, join_images, search_by_image
-from knowledge.image_text import ImageText
+from knowledge.images.models import ImageModels
+from knowledge.images.options import ImageOptions
+from knowledge.images.search import DEPTH, has_images, join_images, search_by_image
+from knowledge.images.written import ImageText
 from knowledge.lineage import lineage as lineage_of
 from knowledge.readers.context import ReadContext
 from knowledge.records import (

@@ -12,7 +12,7 @@ from pydantic import Field
 from core.contracts import Box, Evidence, Locator, ToolResult
 from core.errors import VidenceError, invalid_input, not_found
 from core.images import StoredImage
-from knowledge.image_text import best_line
+from knowledge.images.written import best_line
 from knowledge.records import Hit
 from tools.base import Cost, Need, ToolArgs, ToolContext, make_evidence
 from tools.found import find, own

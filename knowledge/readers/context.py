@@ -12,7 +12,7 @@ from core.net import FetchPolicy
 if TYPE_CHECKING:
     from core.images import ImageStore
     from core.settings import Settings
-    from knowledge.image_text import ImageText
+    from knowledge.images.written import ImageText
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class ReadContext:
     def of(cls, settings: Settings) -> ReadContext:
         """Build what the settings describe; nothing is opened before it is used."""
         from core.images import ImageStore
-        from knowledge.image_text import ImageText
+        from knowledge.images.written import ImageText
 
         return cls(
             images=ImageStore(

@@ -1,4 +1,4 @@
-"""Images as pieces: captions and names; `image_text` adds what is written in them, `image_leg` pixels."""
+"""Images as pieces: captions and names; `images.written` adds their text, `images.leg` their pixels."""
 
 from __future__ import annotations
 

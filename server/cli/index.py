@@ -40,7 +40,7 @@ class Kind(StrEnum):
 def open_collections(settings: Settings) -> Iterator[Collections]:
     """Open the collections of the data folder; the embedding model loads when it is first needed."""
     from knowledge.collections import Collections
-    from knowledge.image_options import ImageOptions
+    from knowledge.images.options import ImageOptions
     from knowledge.readers.context import ReadContext
     from models.embeddings import Embedder, open_embedder
     from models.reranker import open_reranker

@@ -14,10 +14,10 @@ from PIL import Image, ImageDraw, ImageFont
 from core.contracts import Locator
 from core.errors import VidenceError
 from knowledge.collections import Collections
-from knowledge.image_bridge import PROJECTION_FILE, ConseBridge, open_bridge
-from knowledge.image_features import FeatureStore
-from knowledge.image_options import ImageOptions
-from knowledge.image_text import ImageText, best_line
+from knowledge.images.bridge import PROJECTION_FILE, ConseBridge, open_bridge
+from knowledge.images.features import FeatureStore
+from knowledge.images.options import ImageOptions
+from knowledge.images.written import ImageText, best_line
 from knowledge.records import Piece
 from models.backbone import CLASSES_KEPT, DIM, Backbone, ImageFeatures, image_classes
 from tests.support.hash_embedder import HashEmbedder

@@ -12,7 +12,7 @@ import pytest
 from core.contracts import Box, OcrLine
 from core.errors import VidenceError
 from core.images import ImageStore
-from knowledge.image_text import ImageText
+from knowledge.images.written import ImageText
 from knowledge.readers.context import ReadContext
 from knowledge.readers.pdf import pdf_pieces
 from knowledge.readers.pdf_page import area, shared

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import VidenceError
 from core.images import ImageStore
-from knowledge.image_bridge import Bridge
-from knowledge.image_features import FeatureStore
-from knowledge.image_models import ImageModels
-from knowledge.image_text import ImageText
+from knowledge.images.bridge import Bridge
+from knowledge.images.features import FeatureStore
+from knowledge.images.models import ImageModels
+from knowledge.images.written import ImageText
 from knowledge.manifest import Chunk, Manifest
 from knowledge.records import Piece, Progress
 from models.backbone import DIM, FEATURES_VERSION, ImageFeatures

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from core.contracts import Box, OcrLine
 from core.errors import VidenceError
 from core.text import content_words
-from knowledge.image_options import ReadText
+from knowledge.images.options import ReadText
 from knowledge.records import Piece
 
 if TYPE_CHECKING:

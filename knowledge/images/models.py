@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from knowledge.image_bridge import Bridge, ConseBridge, open_bridge
-from knowledge.image_options import ImageOptions
+from knowledge.images.bridge import Bridge, ConseBridge, open_bridge
+from knowledge.images.options import ImageOptions
 from models.backbone import Backbone
 
 if TYPE_CHECKING:
