@@ -22,7 +22,7 @@ from benchmarks.common import add_data_option, add_output_options, print_figures
 from benchmarks.package_source import add_source_option, package_source
 from core.settings import Settings
 from knowledge import sparse
-from knowledge.code_version import version_of
+from knowledge.code.version import version_of
 from knowledge.collections import Collections
 from models.embeddings import open_embedder
 

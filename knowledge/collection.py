@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.errors import VidenceError, unavailable
-from knowledge.code_leg import CodeLeg
+from knowledge.code.leg import CodeLeg
 from knowledge.dense import VectorLeg, VectorStore
 from knowledge.images.leg import ImageLeg
 from knowledge.images.models import ImageModels

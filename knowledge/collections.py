@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from core.contracts import OcrLine
 from core.errors import invalid_input, not_found
 from knowledge import ingest, upkeep
-from knowledge.code_leg import CodeLeg
+from knowledge.code.leg import CodeLeg
 from knowledge.collection import Collection
 from knowledge.duplicates import find_duplicates
 from knowledge.images.models import ImageModels

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from knowledge.candidates import Scored, WordScores, candidates, word_scores
 from knowledge.chunk import Chunk, hit_of
-from knowledge.code_hits import file_hits, ranks_files
+from knowledge.code.hits import file_hits, ranks_files
 from knowledge.collection import Collection
 from knowledge.feedback import reordered
 from knowledge.fusion import fuse, top

@@ -6,12 +6,12 @@ import asyncio
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from core.contracts import Evidence, ToolResult
-from knowledge.code_query import CodeQuery, read_query
+from knowledge.code.query import CodeQuery, read_query
 from tools.base import Cost, Need, ToolArgs, ToolContext, make_evidence
 from tools.found import SearchArgs, evidence_of, find
 
 if TYPE_CHECKING:
-    from knowledge.code_search import CodeHit
+    from knowledge.code.search import CodeHit
     from knowledge.records import Hit
 
 _MOST = 32
@@ -76,7 +76,7 @@ class SearchCode:
 
 def _exact(context: ToolContext, args: SearchArgs, query: CodeQuery) -> list[tuple[str, CodeHit]]:
     """Return (collection, hit) of what the indexes of the collections say of the names asked about."""
-    from knowledge.code_search import find_files, look_up
+    from knowledge.code.search import find_files, look_up
 
     found: list[tuple[str, CodeHit]] = []
     for name in args.collections:

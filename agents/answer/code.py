@@ -17,7 +17,7 @@ from agents.answer.code_found import found_answers
 from agents.answer.relevance import bag
 from core.contracts import Candidate, Citation, DraftClaim, Evidence
 from core.text import sentences
-from knowledge.code_query import code_names, is_identifier, read_query
+from knowledge.code.query import code_names, is_identifier, read_query
 
 _WHERE = re.compile(r"\bwhere\b|\b(?:which|what) (?:file|module|line|path)\b|\bdefined?\b|\bimplement", re.I)
 _DEFAULT = re.compile(r"\bdefaults?\b|\b(?:what is|what's) the value\b|\bequal to\b|\bset to\b", re.I)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from core.contracts import Candidate, Citation, DraftClaim, Evidence
-from knowledge.code_query import CodeQuery
+from knowledge.code.query import CodeQuery
 
 _LISTED = 12
 _SIGNATURE_LINES = 60

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from core.contracts import Locator
 from core.errors import invalid_input
-from knowledge.code_version import run_git
+from knowledge.code.version import run_git
 from knowledge.records import Piece, SourceDocument
 
 MAX_COMMITS = 50_000

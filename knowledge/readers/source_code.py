@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.contracts import Locator
-from knowledge.code_cards import Definition, definition_card, file_card, is_copied, is_generated
-from knowledge.code_version import version_of
+from knowledge.code.cards import Definition, definition_card, file_card, is_copied, is_generated
+from knowledge.code.version import version_of
 from knowledge.records import Piece
 
 MAX_LINES = 80
@@ -33,7 +33,7 @@ def code_pieces(path: Path, text: str, doc_id: str) -> list[Piece]:
     """Return the pieces of a source file, each with its path and lines (from 1, both ends included).
 
     The first piece carries the vector of the whole file. Definitions at the top and those with a docstring
-    have their own, unless they are copies; `knowledge.code_cards` says of what. In other languages than
+    have their own, unless they are copies; `knowledge.code.cards` says of what. In other languages than
     Python every block has one.
     """
     lines = source_lines(text)

@@ -9,7 +9,7 @@ from agents.answer.code import CodeExtractor
 from agents.checks import check_candidate
 from agents.question import parse_question
 from core.contracts import Evidence, Locator
-from knowledge.code_query import code_names
+from knowledge.code.query import code_names
 
 SOURCE = '''def open_valve(name: str, *, pressure: float = 2.5, retries: int = 3) -> bool:
     """Open a valve slowly, so that the pipe does not knock. Returns whether it moved.

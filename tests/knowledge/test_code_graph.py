@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from knowledge.code_graph import module_of, read_graph
-from knowledge.code_leg import CodeLeg
+from knowledge.code.graph import module_of, read_graph
+from knowledge.code.leg import CodeLeg
 from knowledge.collections import Collections
 
 FILES = {
@@ -106,7 +106,7 @@ def test_a_changed_file_is_read_again_and_the_rest_is_kept(
 ) -> None:
     read: list[str] = []
     monkeypatch.setattr(
-        "knowledge.code_leg.read_graph",
+        "knowledge.code.leg.read_graph",
         lambda doc_id, text: (read.append(doc_id), read_graph(doc_id, text))[1],
     )
     (tmp_path / "plant" / "copy.py").write_text("def shut_valve():\n    return 1\n")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from knowledge.code_cards import file_card, spoken
+from knowledge.code.cards import file_card, spoken
 from knowledge.collections import Collections
 from knowledge.readers.source_code import code_pieces, parse
 from knowledge.records import Piece

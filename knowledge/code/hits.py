@@ -20,7 +20,7 @@ def ranks_files(collection: Collection) -> bool:
 
 
 def file_hits(collection: Collection, query: str, vector: NDArray[np.float32] | None, k: int) -> list[Hit]:
-    """Return the k best files, each with its first piece; see `knowledge.code_files` for the score."""
+    """Return the k best files, each with its first piece; see `knowledge.code.files` for the score."""
     ranker = collection.code.ranker()
     if ranker is None:
         return []

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Literal
 
-from knowledge.code_cards import spoken
-from knowledge.code_graph import Symbol
-from knowledge.code_index import Found
-from knowledge.code_leg import CodeLeg
-from knowledge.code_query import CodeQuery
+from knowledge.code.cards import spoken
+from knowledge.code.graph import Symbol
+from knowledge.code.index import Found
+from knowledge.code.leg import CodeLeg
+from knowledge.code.query import CodeQuery
 from knowledge.manifest import Chunk
 
 if TYPE_CHECKING:

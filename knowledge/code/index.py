@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from core.sqlite_file import SqliteFile
-from knowledge.code_graph import Call, FileGraph, Symbol, SymbolKind
+from knowledge.code.graph import Call, FileGraph, Symbol, SymbolKind
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS files (

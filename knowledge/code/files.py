@@ -18,7 +18,7 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from knowledge import sparse
-from knowledge.code_cards import spoken
+from knowledge.code.cards import spoken
 from knowledge.fusion import normalise_sparse
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Literal
 
-from knowledge.code_cards import Definition, is_copied, is_generated
+from knowledge.code.cards import Definition, is_copied, is_generated
 from knowledge.readers.source_code import first_line, parse, source_lines
 
 SymbolKind = Literal["function", "method", "class", "constant", "attribute"]

@@ -11,10 +11,10 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from knowledge import code_files
-from knowledge.code_files import FileEntry, FileRanker
-from knowledge.code_graph import read_graph
-from knowledge.code_index import CodeIndex
+from knowledge.code import files as code_files
+from knowledge.code.files import FileEntry, FileRanker
+from knowledge.code.graph import read_graph
+from knowledge.code.index import CodeIndex
 from knowledge.manifest import Chunk, Manifest
 from knowledge.records import Progress
 
