@@ -35,9 +35,9 @@ from core.settings import Settings
 from knowledge.collections import Collections
 from knowledge.feedback import likeness
 from knowledge.fusion import DENSE_WEIGHT, fuse
-from knowledge.manifest import Manifest
 from knowledge.records import Hit
 from knowledge.rerank import combine
+from knowledge.store.manifest import Manifest
 from models.embeddings import open_embedder
 from models.minilm import MiniLm, minilm_folder
 

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import VidenceError, unavailable
 from knowledge.code.leg import CodeLeg
-from knowledge.dense import VectorLeg, VectorStore
 from knowledge.images.leg import ImageLeg
 from knowledge.images.models import ImageModels
 from knowledge.legs import Change, Leg, LegRecord
-from knowledge.manifest import Manifest
 from knowledge.records import CollectionInfo, Progress
 from knowledge.sparse import SparseLeg, WordLeg
+from knowledge.store.dense import VectorLeg, VectorStore
+from knowledge.store.manifest import Manifest
 from knowledge.tokens import TokenLeg
 from models.embeddings import TokenEmbedder
 

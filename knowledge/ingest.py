@@ -15,7 +15,6 @@ from pathlib import Path
 from core.errors import VidenceError, invalid_input
 from knowledge.collection import Collection
 from knowledge.duplicates import find_duplicates, image_print, text_signature, word_digest, words_of
-from knowledge.manifest import chunk_id, searched_text
 from knowledge.quality import language, quality
 from knowledge.readers.context import ReadContext
 from knowledge.readers.dispatch import FoundFile, failure, find_files, read_file
@@ -29,6 +28,7 @@ from knowledge.records import (
     Progress,
     SourceDocument,
 )
+from knowledge.store.manifest import chunk_id, searched_text
 
 _BATCH_PIECES = 64
 _LOW_QUALITY = 0.5

@@ -20,8 +20,8 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from knowledge.manifest import Manifest
     from knowledge.records import Progress
+    from knowledge.store.manifest import Manifest
 
 
 @dataclass(frozen=True)

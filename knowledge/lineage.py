@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from core.errors import not_found
-from knowledge.manifest import Manifest
+from knowledge.store.manifest import Manifest
 
 _FIELDS = (
     "source, doc_id, title, sha256, licence, origin, reader, language, quality, words, at, embedder, "

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from knowledge.manifest import Manifest
     from knowledge.records import Progress
+    from knowledge.store.manifest import Manifest
 
 _K1 = 1.2
 _B = 0.75

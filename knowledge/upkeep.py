@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from core.errors import VidenceError, not_found
 from knowledge.chunk import damaged
-from knowledge.manifest import Manifest
 from knowledge.records import Progress, VerifyReport
+from knowledge.store.manifest import Manifest
 
 if TYPE_CHECKING:
     from knowledge.collection import Collection

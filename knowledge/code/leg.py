@@ -15,8 +15,8 @@ from knowledge.code import files as code_files
 from knowledge.code.files import FileEntry, FileRanker
 from knowledge.code.graph import read_graph
 from knowledge.code.index import CodeIndex
-from knowledge.manifest import Chunk, Manifest
 from knowledge.records import Progress
+from knowledge.store.manifest import Chunk, Manifest
 
 _FORMAT = "1"
 _BATCH = 50

@@ -13,7 +13,7 @@ from knowledge.code.graph import Symbol
 from knowledge.code.index import Found
 from knowledge.code.leg import CodeLeg
 from knowledge.code.query import CodeQuery
-from knowledge.manifest import Chunk
+from knowledge.store.manifest import Chunk
 
 if TYPE_CHECKING:
     import numpy as np

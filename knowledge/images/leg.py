@@ -20,8 +20,8 @@ from knowledge.images.bridge import Bridge
 from knowledge.images.features import FeatureStore
 from knowledge.images.models import ImageModels
 from knowledge.images.written import ImageText
-from knowledge.manifest import Chunk, Manifest
 from knowledge.records import Piece, Progress
+from knowledge.store.manifest import Chunk, Manifest
 from models.backbone import DIM, FEATURES_VERSION, ImageFeatures
 
 if TYPE_CHECKING:

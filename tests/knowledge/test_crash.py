@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from knowledge.collections import Collections
-from knowledge.manifest import Manifest
+from knowledge.store.manifest import Manifest
 from tests.support.hash_embedder import HashEmbedder
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -14,8 +14,8 @@ from core.contracts import Locator
 from knowledge import sparse
 from knowledge.fusion import fuse, normalise_dense, normalise_sparse, top
 from knowledge.legs import Change, LegRecord
-from knowledge.manifest import Manifest
 from knowledge.records import Piece, Prepared, SourceDocument
+from knowledge.store.manifest import Manifest
 
 TEXTS = ["the cat sat on the mat", "dogs chase cats", "parse_config reads YamlSettings", ""]
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from core.sqlite_file import SqliteFile, select_in
 from knowledge.chunk import COLUMNS, Chunk, chunk_id, chunk_of, searched_text
 from knowledge.legs import Change, LegRecord
-from knowledge.manifest_schema import prepare
 from knowledge.records import Known, PieceKind, Prepared
+from knowledge.store.schema import prepare
 
 if TYPE_CHECKING:
     import numpy as np

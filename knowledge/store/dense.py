@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from knowledge.manifest import Manifest
     from knowledge.records import Progress
+    from knowledge.store.manifest import Manifest
 
 _BATCH = 2000
 _FORMAT = "2"
@@ -70,14 +70,14 @@ def open_store(url: str, folder: Path, name: str) -> VectorStore:
     Raises:
         VidenceError: `invalid_input` for a URL of no known kind.
     """
-    from knowledge.dense_chroma import ChromaFiles, ChromaServer
+    from knowledge.store.chroma import ChromaFiles, ChromaServer
 
     if not url:
         return ChromaFiles(folder / name)
     if url.startswith(("http://", "https://")):
         return ChromaServer(url, f"vidence-{name}")
     if url.startswith(("postgresql://", "postgres://")):
-        from knowledge.dense_pgvector import PgVectors
+        from knowledge.store.pgvector import PgVectors
 
         return PgVectors(url, f"vidence_{name}")
     raise invalid_input(
