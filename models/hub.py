@@ -115,7 +115,13 @@ class ModelHub:
 
     def _vlm(self) -> Vlm:
         chat = self.chat("vlm")
-        return StandIn() if chat is None else ServedVlm(chat, self._look_prompt)
+        if chat is not None:
+            return ServedVlm(chat, self._look_prompt)
+        from models.vlm_embedded import EmbeddedVlm
+        from models.vlm_shipped import read_manifest
+
+        manifest = read_manifest()
+        return StandIn() if manifest is None else EmbeddedVlm(manifest, self._runner, self._cache)
 
     async def _cached(self, job: str, version: str, sha256: str, **kwargs: Any) -> Any:
         folder = self._cache / job / version

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -48,8 +49,29 @@ def describe_pixels(path: str) -> dict[str, Any]:
     return describe(open_pixels(path)).model_dump()
 
 
+@cache
+def _vlm(cache_folder: str) -> Any:
+    from models.vlm_run import Checkpoint
+    from models.vlm_shipped import checkpoint_folder
+
+    return Checkpoint(checkpoint_folder(Path(cache_folder)))
+
+
+def look(path: str, question: str, cache: str) -> dict[str, Any]:
+    """Ask the embedded VLM about an image; `cache` is where its checkpoint is assembled."""
+    said = _vlm(cache).answer(open_pixels(path), question)
+    return {
+        "text": said.text,
+        "confidence": said.confidence,
+        "probabilities": list(said.probabilities),
+        "tokens_in": said.tokens_in,
+        "tokens_out": len(said.tokens),
+    }
+
+
 JOBS: dict[str, Callable[..., Any]] = {
     "read_text": read_text,
     "read_chart": read_chart,
     "describe_pixels": describe_pixels,
+    "look": look,
 }

@@ -29,7 +29,7 @@ _LORA_PREFIX = "base_model.model."
 class TowerShape:
     """Sizes of a CLIP-style ViT. `layers` counts the layers that are used."""
 
-    layers: int = 8
+    layers: int = 6
     hidden: int = 256
     wide: int = 1024
     heads: int = 4

@@ -1,0 +1,59 @@
+"""The first stage of the embedded VLM, and its data: `python -m finetune.vlm --help`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def main() -> None:
+    """Run one of the commands."""
+    parser = argparse.ArgumentParser(prog="python -m finetune.vlm", description=(__doc__ or "").split(":")[0])
+    commands = parser.add_subparsers(dest="command", required=True)
+    sets = commands.add_parser("sets", help="write the data sets of configs/embedded_vlm.yaml")
+    sets.add_argument("folder", type=Path, help="the data sets' folder: ~/.vidence/finetune/data")
+    sets.add_argument("--charts", type=int, default=4000, help="training charts to draw")
+    draw = commands.add_parser(
+        "draw", help="draw chunks of 512 pictures for the tower; goes on where it stopped"
+    )
+    draw.add_argument("pool", type=Path, help="where chunks are kept; 80 MB each")
+    draw.add_argument("chunks", type=int, help="how many")
+    draw.add_argument("--first", type=int, default=0, help="number of the first; its content follows from it")
+    tower = commands.add_parser("tower", help="train tower and projector; goes on from the last checkpoint")
+    tower.add_argument("pool", type=Path, help="chunks to learn from; more may come while it runs")
+    tower.add_argument("run", type=Path, help="the run's folder")
+    tower.add_argument("--base", type=Path, required=True, help="any assembled checkpoint: its word vectors")
+    tower.add_argument("--check", type=Path, help="a chunk to measure on, not in the pool")
+    tower.add_argument("--steps", type=int, default=20_000, help="of 32 pictures; about a CPU second each")
+    tower.add_argument("--threads", type=int, default=1)
+    for command in (sets, draw):
+        command.add_argument("--rad", type=Path, help="folder of VQA-RAD; left out without it")
+    options = parser.parse_args()
+    {"sets": _sets, "draw": _draw, "tower": _tower}[options.command](options)
+
+
+def _sets(options: argparse.Namespace) -> None:
+    from finetune.vlm import sets
+
+    sets.write_shapes(options.folder / "embedded-shapes")
+    sets.write_charts(options.folder / "embedded-charts", options.charts)
+    sets.write_test_charts(options.folder / "embedded-charts-test", 300)
+    if options.rad:
+        sets.write_scans(options.folder / "embedded-scans", options.rad)
+
+
+def _draw(options: argparse.Namespace) -> None:
+    from finetune.vlm.pool import build
+
+    build(options.pool, options.chunks, rad=options.rad, first=options.first)
+
+
+def _tower(options: argparse.Namespace) -> None:
+    from finetune.vlm.tower_train import TowerRecipe, train_tower
+
+    recipe = TowerRecipe(steps=options.steps, threads=options.threads)
+    train_tower(options.pool, options.run, options.base, recipe, check=options.check)
+
+
+if __name__ == "__main__":
+    main()

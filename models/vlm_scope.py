@@ -1,0 +1,114 @@
+"""What the embedded VLM may be asked: the families of questions it was trained for, and what it got right.
+
+A model of this size answers anything with a straight face. So a question outside the families of its model
+card, or about a picture of another kind, is refused; and within a family it is never surer than it was right
+on pictures that it had not seen.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from models.pixels import PixelFacts
+
+LEAST_RIGHT = 0.6
+"""A family that was right less often than this on unseen pictures is not offered."""
+
+
+@dataclass(frozen=True)
+class Family:
+    """Questions of one kind: how they are worded, and what they are called when a user is told."""
+
+    name: str
+    said: str
+    pattern: re.Pattern[str]
+
+
+_SHAPE = r"(?:shapes?|circles?|rectangles?|triangles?)"
+_COLOUR = r"(?:black|gr[ae]y|red|blue|green|teal|brown|yellow|orange|purple|pink)"
+_MARK = r"(?:bars?|columns?|slices?|wedges?|segments?|lines?|points?|dots?)"
+_MOST = r"(?:highest|tallest|longest|largest|biggest)"
+_LEAST = r"(?:lowest|shortest|smallest)"
+_CHART = r"(?:bar|horizontal bar|line|pie|donut|doughnut) chart|scatter ?plot"
+
+
+def _family(name: str, said: str, *patterns: str) -> Family:
+    return Family(name, said, re.compile("|".join(f"(?:{pattern})" for pattern in patterns), re.I))
+
+
+FAMILIES = (
+    _family(
+        "chart_type",
+        "the type of a chart",
+        r"\b(?:kind|type|sort) of (?:chart|plot|graph|diagram)\b",
+        rf"\bis (?:this|it) an? (?:{_CHART})\b",
+    ),
+    _family(
+        "highest_position",
+        "which bar is the highest, counted from one side",
+        rf"\bwhich (?:bar|column) is (?:the )?{_MOST}\b.*\b(?:from|counted)\b",
+    ),
+    _family(
+        "lowest_position",
+        "which bar is the lowest, counted from one side",
+        rf"\bwhich (?:bar|column) is (?:the )?{_LEAST}\b.*\b(?:from|counted)\b",
+    ),
+    _family(
+        "highest_colour",
+        "the color of the highest mark",
+        rf"\bcolou?r\b.*\b{_MOST}\b(?: {_MARK})?\W*$",
+        r"\bcolou?r\b.*\bends highest\b",
+        rf"\bis the {_COLOUR} {_MARK} the {_MOST}\b",
+    ),
+    _family(
+        "lowest_colour",
+        "the color of the lowest mark",
+        rf"\bcolou?r\b.*\b{_LEAST}\b(?: {_MARK})?\W*$",
+        r"\bcolou?r\b.*\bends lowest\b",
+        rf"\bis the {_COLOUR} {_MARK} the {_LEAST}\b",
+    ),
+    _family(
+        "count",
+        "how many bars, slices or lines there are",
+        rf"\bhow many {_MARK} (?:are|does|has|can)\b",
+        rf"\bcount the {_MARK}\W*$",
+    ),
+    _family(
+        "trend",
+        "whether bars, a line or points rise or fall",
+        rf"\b(?:do|does) the {_MARK} (?:rise|fall|go up|increase|decrease)\b",
+        rf"\btrend of the {_MARK}\W*$",
+    ),
+    _family(
+        "colour",
+        "the color of bars, a line or points",
+        rf"\bwhat colou?r (?:are|is) the {_MARK}\W*$",
+        r"\bwhat colou?r is the \w+ (?:bar|column) from the (?:left|top)\b",
+    ),
+    _family(
+        "shape",
+        "the shape and color of a plain shape",
+        rf"\bwhat (?:colou?r )?{_SHAPE} is\b",
+        rf"\bwhat colou?r is the {_SHAPE}\b",
+        rf"\bwhat is the colou?r of the {_SHAPE}\b",
+        rf"\bwhat is the (?:{_COLOUR} )?shape\b",
+        rf"\b(?:is|does|are)\b.*\b(?:{_COLOUR} )?{_SHAPE}\b",
+    ),
+)
+
+
+def family_of(question: str) -> Family | None:
+    """Return the family of a question, the most particular first, or None."""
+    return next((family for family in FAMILIES if family.pattern.search(question)), None)
+
+
+def offered(right: Mapping[str, float]) -> list[Family]:
+    """Return the families that were right often enough; `right` is the model card's share by family."""
+    return [family for family in FAMILIES if right.get(family.name, 0.0) >= LEAST_RIGHT]
+
+
+def drawn(facts: PixelFacts) -> bool:
+    """Whether a picture was drawn by a program: the only kind that the embedded VLM was trained to read."""
+    return facts.kind == "chart" and not facts.grayscale

@@ -1,0 +1,105 @@
+"""The embedded VLM answers what it was trained for and refuses the rest."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from core.errors import VidenceError
+from models.pixels import PixelFacts
+from models.vlm_embedded import EmbeddedVlm
+from models.vlm_scope import FAMILIES, family_of
+from models.vlm_shipped import Manifest
+
+CHART = PixelFacts(
+    kind="chart",
+    kind_confidence=0.9,
+    width=300,
+    height=200,
+    grayscale=False,
+    brightness=0.8,
+    colours=(("white", 0.8), ("blue", 0.1)),
+)
+PHOTO = CHART.model_copy(update={"kind": "photo"})
+SCAN = CHART.model_copy(update={"kind": "scan", "grayscale": True})
+
+
+class Runner:
+    """Says the same each time, and counts."""
+
+    def __init__(self):
+        self.asked = []
+
+    async def call(self, job, **kwargs):
+        self.asked.append((job, kwargs["question"]))
+        return {"text": "blue", "confidence": 0.97, "tokens_in": 60, "tokens_out": 1}
+
+    def close(self):
+        pass
+
+
+def _vlm(**right):
+    runner = Runner()
+    manifest = Manifest(name="v", version="1", files={}, base={}, right=right)
+    return EmbeddedVlm(manifest, runner, Path("/nowhere")), runner
+
+
+def _look(vlm, facts, question):
+    return asyncio.run(vlm.look([Path("x.png")], [facts], question))
+
+
+@pytest.mark.parametrize(
+    ("question", "family"),
+    [
+        ("What kind of chart is this?", "chart_type"),
+        ("Is this a pie chart?", "chart_type"),
+        ("How many bars are there?", "count"),
+        ("What color is the highest bar?", "highest_colour"),
+        ("Is the red slice the largest?", "highest_colour"),
+        ("What colour is the line that ends lowest?", "lowest_colour"),
+        ("Which bar is the tallest, counted from the left?", "highest_position"),
+        ("What is the trend of the line?", "trend"),
+        ("What color are the points?", "colour"),
+        ("what shape is in the image?", "shape"),
+        ("is there not a blue shape in the image?", "shape"),
+        ("does the image contain a rectangle?", "shape"),
+        ("What was the highest value in 2009?", None),
+        ("Which country has the highest share?", None),
+        ("How many people are in the photo?", None),
+        ("Is there a pleural effusion?", None),
+        ("Is there a knife in the bag?", None),
+        ("What is the total of the invoice?", None),
+    ],
+)
+def test_questions_find_their_family(question, family):
+    found = family_of(question)
+    assert (found.name if found else None) == family
+
+
+def test_what_it_was_wrong_about_too_often_is_refused():
+    vlm, runner = _vlm(chart_type=0.9, count=0.4)
+    assert _look(vlm, CHART, "What kind of chart is this?").short_answer == "blue"
+    with pytest.raises(VidenceError, match="cannot answer") as refusal:
+        _look(vlm, CHART, "How many bars are there?")
+    assert "the type of a chart" in refusal.value.help
+    assert "how many bars" not in refusal.value.help
+    assert len(runner.asked) == 1
+
+
+def test_it_is_never_surer_than_it_was_right():
+    vlm, _ = _vlm(chart_type=0.7)
+    assert _look(vlm, CHART, "What kind of chart is this?").confidence == 0.7
+
+
+@pytest.mark.parametrize("facts", [PHOTO, SCAN])
+def test_pictures_of_other_kinds_are_refused(facts):
+    vlm, runner = _vlm(**{family.name: 1.0 for family in FAMILIES})
+    with pytest.raises(VidenceError, match="cannot answer"):
+        _look(vlm, facts, "what shape is in the image?")
+    assert runner.asked == []
+
+
+def test_what_pixels_prove_comes_first():
+    vlm, runner = _vlm(**{family.name: 1.0 for family in FAMILIES})
+    assert _look(vlm, CHART, "What is the resolution of the image?").short_answer == "300 x 200 pixels"
+    assert runner.asked == []
