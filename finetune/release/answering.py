@@ -5,6 +5,7 @@ The same prompt as in training and serving: the processor's own chat template, t
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -35,12 +36,12 @@ class Asked:
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer with the natural logarithm of each written token's probability, the end token included."""
+    """An answer with the natural logarithm of each written token's probability, the end token left out."""
 
     text: str
     logprobs: tuple[float, ...] = ()
     logits: NDArray[np.float32] | None = field(default=None, compare=False)
-    """Scores of the whole vocabulary at each written token, when they were asked for."""
+    """Scores of the whole vocabulary at each written token and at the end, when they were asked for."""
 
     @property
     def confidence(self) -> float:
@@ -153,10 +154,12 @@ class CheckpointAnswerer:
         return [self._reply(written[row], scores[row]) for row in range(len(prompts))]
 
     def _reply(self, written: Any, scores: Any) -> Reply:
-        length = _length(written.tolist(), _end_tokens(self.model))
+        ends = _end_tokens(self.model)
+        tokens = list(itertools.takewhile(lambda token: token not in ends, written.tolist()))
+        length = len(tokens)
         logprobs = scores[:length].log_softmax(-1).gather(1, written[:length, None])[:, 0]
-        text = self.processor.tokenizer.decode(written[:length], skip_special_tokens=True).strip()
-        logits = scores[:length].cpu().numpy() if self._keep_logits else None
+        text = self.processor.tokenizer.decode(tokens, skip_special_tokens=True).strip()
+        logits = scores[: length + 1].cpu().numpy() if self._keep_logits else None
         return Reply(text, tuple(float(value) for value in logprobs), logits)
 
 
@@ -220,8 +223,3 @@ def _batches(lengths: Sequence[Any], size: int) -> Iterator[list[int]]:
 def _end_tokens(model: Any) -> set[int]:
     ends = model.generation_config.eos_token_id
     return set(ends) if isinstance(ends, Iterable) else {ends}
-
-
-def _length(tokens: Sequence[int], ends: set[int]) -> int:
-    """Return how many tokens were written, the end token included."""
-    return next((at + 1 for at, token in enumerate(tokens) if token in ends), len(tokens))

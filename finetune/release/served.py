@@ -84,14 +84,27 @@ class ServedAnswerer:
             timeout_s=self._timeout_s,
         )
         try:
-            choice = reply.json()["choices"][0]
-            text = (choice["message"]["content"] or "").strip()
-            tokens = (choice.get("logprobs") or {}).get("content") or []
-            return Reply(text, tuple(float(token["logprob"]) for token in tokens))
+            return reply_of(reply.json())
         except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
             raise unavailable(
                 f"{self._url} sent something that is not a chat completion", help="Check the address."
             ) from error
+
+
+def reply_of(body: Any) -> Reply:
+    """Return the answer in a chat completion; the end of the turn, which some servers list, is left out.
+
+    Raises:
+        KeyError, IndexError, TypeError, AttributeError: It is not a chat completion.
+    """
+    choice = body["choices"][0]
+    text = (choice["message"]["content"] or "").strip()
+    tokens = list((choice.get("logprobs") or {}).get("content") or [])
+    if tokens and choice.get("finish_reason") == "stop":
+        last = str(tokens[-1]["token"]).strip()
+        if not last or not text.endswith(last):
+            tokens.pop()
+    return Reply(text, tuple(float(token["logprob"]) for token in tokens))
 
 
 def _data_url(pixels: Any) -> str:

@@ -17,6 +17,7 @@ from server.cli.finetune_promote import promote
 from server.cli.finetune_queue import app as queue_app
 from server.cli.finetune_register import list_, register, show
 from server.cli.finetune_rollback import rollback
+from server.cli.finetune_serve import serve
 from server.cli.finetune_synth import app as synth_app
 from server.cli.finetune_train import train
 
@@ -31,6 +32,7 @@ app.command("list")(list_)
 app.command()(show)
 app.command()(promote)
 app.command()(rollback)
+app.command()(serve)
 app.command()(train)
 app.command()(incorporate)
 app.add_typer(queue_app, name="queue", help="Find what is worth labelling.")
