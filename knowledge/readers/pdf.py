@@ -18,7 +18,9 @@ from core.contracts import Box, Locator
 from core.errors import VidenceError, invalid_input, unavailable
 from knowledge.readers.context import ReadContext
 from knowledge.readers.cutting import split_text
-from knowledge.readers.pdf_figures import Region, find_regions, has_captions, read_graphics
+from knowledge.readers.pdf_captions import has_captions
+from knowledge.readers.pdf_figures import Region, find_regions
+from knowledge.readers.pdf_graphics import read_graphics
 from knowledge.readers.pdf_page import PageText, Placing, read_page
 from knowledge.records import Piece
 

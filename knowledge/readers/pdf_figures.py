@@ -1,45 +1,27 @@
-"""Where the figures and tables of a PDF page are, and which caption is whose.
+"""Where the figures and tables of a PDF page are.
 
-A caption is a line that begins with `Figure 3.`, `Table 2:` and the like. A figure's region is the drawing
-next to its caption, with the labels in and around them; a table's is what stands between its rules, or the
-lines of cells under its caption. The heuristics are those of PDFFigures (Clark and Divvala 2016) in short:
-captions first, then the region that each can claim. Boxes are points from the page's top left.
+A figure's region is the drawing next to its caption, with the labels in and around them; a table's is what
+stands between its rules, or the lines of cells under its caption. The heuristics are those of PDFFigures
+(Clark and Divvala 2016) in short: captions first, then the region that each can claim. Boxes are points from
+the page's top left.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from core.contracts import Box
-from knowledge.readers.pdf_page import Line, PageText, Placing, area, beside, shared, union
+from knowledge.readers.pdf_captions import Caption, find_captions
+from knowledge.readers.pdf_graphics import Graphics
+from knowledge.readers.pdf_page import Line, PageText, area, beside, shared, union
 
-_CAPTION = re.compile(
-    r"(?P<kind>(?:Supplement(?:ary|al)\s+)?(?:Fig(?:ure)?|Table|Tab|Chart|Scheme|Plate|Exhibit|Algorithm|Box))"
-    r"\.?\s*(?P<number>\d+(?:[.\-]\d+)*[A-Za-z]?|[IVXL]+|[A-Z]\.?\d+)(?P<mark>\s*[.:|—–\-)]|\s+|$)(?P<rest>.*)",
-    re.I | re.S,
-)
-_GAP = 0.8
-"""Of a line's height: more white than this ends a block of lines."""
 _REACH = 90.0
 """Points from a caption within which its figure begins."""
-_CELL = 4.0
-_JOIN = 2
 _SMALLEST = (36.0, 24.0)
 _LABEL_REACH = 14.0
 _LABEL_WORDS = 6
 _PROSE_WORDS = 9
-
-
-@dataclass(frozen=True)
-class Graphics:
-    """What is drawn on a page: connected drawings, thin rules across it, and embedded images."""
-
-    drawings: tuple[Box, ...]
-    rules: tuple[Box, ...]
-    images: tuple[Box, ...]
 
 
 @dataclass(frozen=True)
@@ -52,19 +34,10 @@ class Region:
     number: str = ""
 
 
-@dataclass(frozen=True)
-class _Caption:
-    text: str
-    box: Box
-    kind: str
-    number: str
-    lines: tuple[Line, ...]
-
-
 def find_regions(page: PageText, graphics: Graphics) -> list[Region]:
     """Return the figures and tables of a page from its text and drawings, top to bottom."""
     lines = page.lines()
-    captions = _captions(lines)
+    captions = find_captions(lines)
     claimed: list[Region] = []
     for caption in captions:
         others = [item for item in captions if item is not caption]
@@ -80,70 +53,14 @@ def find_regions(page: PageText, graphics: Graphics) -> list[Region]:
     return sorted(claimed, key=lambda region: (region.box[1], region.box[0]))
 
 
-def has_captions(page: PageText) -> bool:
-    """Return whether a page may have captions; drawings need not be looked at where there are none."""
-    return any(_CAPTION.match(line.strip()) for line in page.text.split("\n"))
-
-
 def _large(box: Box, page: PageText) -> bool:
     """Whether an image without a caption is worth a piece: no icon, no background."""
     share = area(box) / max(page.width * page.height, 1.0)
     return min(box[2] - box[0], box[3] - box[1]) >= 72 and 0.02 <= share <= 0.85
 
 
-def _captions(lines: Sequence[Line]) -> list[_Caption]:
-    found = []
-    for index, line in enumerate(lines):
-        match = _CAPTION.match(line.text)
-        if match is None or not _begins(match, line, lines[index - 1] if index else None):
-            continue
-        block = _block(index, lines)
-        kind = "table" if match["kind"].lower().split()[-1].startswith("tab") else "figure"
-        box = union(item.box for item in block)
-        if box is not None:
-            text = " ".join(" ".join(item.text.split()) for item in block)
-            found.append(_Caption(text, box, kind, match["number"], tuple(block)))
-    return found
-
-
-def _begins(match: re.Match[str], line: Line, before: Line | None) -> bool:
-    """Whether a line that names a figure is its caption, not a sentence of the text about it."""
-    if match["mark"].strip() or not match["rest"]:
-        # `Figure 2.` may also end a sentence that was broken before it.
-        return bool(match["mark"].strip() and match["rest"]) or before is None or _apart(before, line)
-    if not match["rest"][0].isupper():
-        return False
-    return before is None or _apart(before, line)
-
-
-def _apart(before: Line, line: Line) -> bool:
-    gap = line.box[1] - before.box[3]
-    return (
-        gap > _GAP * max(line.height, before.height)
-        or gap < -line.height
-        or beside(before.box, line.box) <= 0
-    )
-
-
-def _block(index: int, lines: Sequence[Line]) -> list[Line]:
-    """Return a caption's lines: those that follow closely, in the same column and about the same size."""
-    block = [lines[index]]
-    for line in lines[index + 1 : index + 15]:
-        last = block[-1]
-        gap = line.box[1] - last.box[3]
-        follows = -0.5 * last.height <= gap <= _GAP * max(line.height, last.height)
-        alike = 0.75 <= line.height / max(last.height, 1.0) <= 1.34
-        if not follows or not alike or beside(line.box, block[0].box) < 0.5 or _CAPTION.match(line.text):
-            break
-        # A line that ends well before the block's border is its last.
-        if len(block) > 1 and last.width < 0.6 * max(item.width for item in block[:-1]):
-            break
-        block.append(line)
-    return block
-
-
 def _figure(
-    caption: _Caption, others: Sequence[_Caption], lines: Sequence[Line], graphics: Graphics, page: PageText
+    caption: Caption, others: Sequence[Caption], lines: Sequence[Line], graphics: Graphics, page: PageText
 ) -> Box | None:
     """Return the drawings that a caption can claim: the nearest, and what stands close to it."""
     free = [
@@ -167,7 +84,7 @@ def _big(box: Box) -> bool:
     return box[2] - box[0] >= _SMALLEST[0] and box[3] - box[1] >= _SMALLEST[1]
 
 
-def _distance(caption: _Caption, box: Box) -> float | None:
+def _distance(caption: Caption, box: Box) -> float | None:
     """Return how far a drawing is from a caption; one above counts as nearer than one below."""
     if beside(box, caption.box) < 0.3:
         return None
@@ -191,11 +108,11 @@ def _level(one: Box, two: Box) -> bool:
     return down > 0.6 * max(one[3] - one[1], two[3] - two[1]) and across < 90
 
 
-def _claimed(box: Box, captions: Sequence[_Caption]) -> bool:
+def _claimed(box: Box, captions: Sequence[Caption]) -> bool:
     return any(_distance(caption, box) is not None for caption in captions)
 
 
-def _parted(one: Box, two: Box, others: Sequence[_Caption], lines: Sequence[Line]) -> bool:
+def _parted(one: Box, two: Box, others: Sequence[Caption], lines: Sequence[Line]) -> bool:
     """Whether another caption, or prose, stands between two drawings."""
     both = union((one, two)) or one
     middle = [item.box for item in others]
@@ -206,7 +123,7 @@ def _parted(one: Box, two: Box, others: Sequence[_Caption], lines: Sequence[Line
     )
 
 
-def _with_labels(box: Box, lines: Sequence[Line], caption: _Caption) -> Box:
+def _with_labels(box: Box, lines: Sequence[Line], caption: Caption) -> Box:
     """Grow a region by the text in it and by short labels at its border."""
     for _ in range(2):
         grown = (
@@ -230,7 +147,7 @@ def _with_labels(box: Box, lines: Sequence[Line], caption: _Caption) -> Box:
 
 
 def _table(
-    caption: _Caption, others: Sequence[_Caption], lines: Sequence[Line], graphics: Graphics, page: PageText
+    caption: Caption, others: Sequence[Caption], lines: Sequence[Line], graphics: Graphics, page: PageText
 ) -> Box | None:
     """Return a table's place: its rules or grid below the caption, else above, else lines of cells below."""
     for below in (True, False):
@@ -242,7 +159,7 @@ def _table(
 
 
 def _ruled(
-    caption: _Caption, others: Sequence[_Caption], lines: Sequence[Line], marks: Sequence[Box], *, below: bool
+    caption: Caption, others: Sequence[Caption], lines: Sequence[Line], marks: Sequence[Box], *, below: bool
 ) -> Box | None:
     edge = caption.box[3] if below else caption.box[1]
     side = [box for box in marks if (box[1] >= edge - 4 if below else box[3] <= edge + 4)]
@@ -273,7 +190,7 @@ def _ruled(
     return union((region, *inside)) if inside else None
 
 
-def _cells(caption: _Caption, lines: Sequence[Line]) -> Box | None:
+def _cells(caption: Caption, lines: Sequence[Line]) -> Box | None:
     """Return the lines right under a caption that are cells: short, or with wide white in them."""
     rows: list[Line] = []
     under = sorted(
@@ -297,76 +214,3 @@ def _padded(box: Box, page: PageText) -> Box:
         round(min(box[2] + pad, page.width), 1),
         round(min(box[3] + pad, page.height), 1),
     )
-
-
-def read_graphics(page: Any, place: Placing, width: float, height: float) -> Graphics:
-    """Return what is drawn on a pypdfium2 page."""
-    import pypdfium2.raw as pdfium
-
-    marks: list[Box] = []
-    images: list[Box] = []
-    for thing in page.get_objects(max_depth=2):
-        if thing.type == pdfium.FPDF_PAGEOBJ_TEXT:
-            continue
-        box = _bounds(thing, place)
-        if box is None:
-            continue
-        if thing.type == pdfium.FPDF_PAGEOBJ_IMAGE:
-            images.append(box)
-        # A frame or a background as large as the page joins everything to everything.
-        if area(box) < 0.85 * width * height and thing.type != pdfium.FPDF_PAGEOBJ_FORM:
-            marks.append(box)
-    rules = tuple(box for box in marks if box[3] - box[1] < 3 and box[2] - box[0] > 60)
-    return Graphics(tuple(_connected(marks, width, height)), rules, tuple(images))
-
-
-def _bounds(thing: Any, place: Placing) -> Box | None:
-    import pypdfium2
-
-    try:
-        return place(*thing.get_bounds())
-    except pypdfium2.PdfiumError:
-        # A few kinds of object have no place.
-        return None
-
-
-def _connected(marks: Sequence[Box], width: float, height: float) -> list[Box]:
-    """Join marks that touch or nearly do, on a grid: a plot can hold tens of thousands of paths."""
-    import numpy as np
-
-    rows, columns = int(height / _CELL) + 2, int(width / _CELL) + 2
-    filled = np.zeros((rows, columns), dtype=bool)
-    spans = []
-    for box in marks:
-        x0, y0, x1, y1 = (int(np.clip(value / _CELL, 0, limit - 1)) for value, limit in
-                          zip(box, (columns, rows, columns, rows), strict=True))  # fmt: skip
-        filled[max(y0 - _JOIN, 0) : y1 + _JOIN + 1, max(x0 - _JOIN, 0) : x1 + _JOIN + 1] = True
-        spans.append((y0, x0))
-    names = _components(filled)
-    groups: dict[int, list[Box]] = {}
-    for box, (y, x) in zip(marks, spans, strict=True):
-        groups.setdefault(int(names[y, x]), []).append(box)
-    joined = [union(boxes) for boxes in groups.values()]
-    return [box for box in joined if box is not None]
-
-
-def _components(filled: Any) -> Any:
-    """Number the connected areas of a boolean grid (four neighbours)."""
-    import numpy as np
-
-    names = np.zeros(filled.shape, dtype=np.int32)
-    count = 0
-    for y, x in zip(*np.nonzero(filled), strict=True):
-        if names[y, x]:
-            continue
-        count += 1
-        names[y, x] = count
-        stack = [(int(y), int(x))]
-        while stack:
-            row, column = stack.pop()
-            for near in ((row - 1, column), (row + 1, column), (row, column - 1), (row, column + 1)):
-                inside = 0 <= near[0] < filled.shape[0] and 0 <= near[1] < filled.shape[1]
-                if inside and filled[near] and not names[near]:
-                    names[near] = count
-                    stack.append(near)
-    return names
