@@ -86,6 +86,8 @@ class Session:
     def __init__(self, graph: _Graph, inputs: list[Any], outputs: list[Any], threads: int) -> None:
         import onnxruntime as ort
 
+        self.drawn = (graph, inputs, outputs)
+        """What an export writes to a file; the arrays are the ones that the session holds anyway."""
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1

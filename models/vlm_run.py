@@ -82,6 +82,25 @@ class Checkpoint:
         self._see = vlm_graph.see(_wide(parts[_TOWER]), _wide(parts[_PROJECTOR]), tower, threads)
         self._speak = vlm_graph.speak(parts[_TEXT], self._shape, threads, bits=bits)
 
+    @classmethod
+    def of_sessions(
+        cls, see: Any, speak: Any, vectors: Any, tokenizer: Any, config: dict[str, Any]
+    ) -> Checkpoint:
+        """Make one of open graphs, as an export wrote them.
+
+        Args:
+            see: As `models.vlm_graph.see`: has `run(feeds)`.
+            speak: As `models.vlm_graph.speak`.
+            vectors: Word vectors, shape (vocabulary, hidden).
+            tokenizer: The checkpoint's, of the package `tokenizers`.
+            config: The checkpoint's config.json.
+        """
+        made = cls.__new__(cls)
+        made._tokenizer, made._vectors, made._see, made._speak = tokenizer, vectors, see, speak
+        made._shape, tower = shapes(config)
+        made._side, made._patches = tower.image, tower.patches
+        return made
+
     def answer(self, pixels: NDArray[np.uint8], question: str, *, longest: int = 24) -> Said:
         """Answer a question about an RGB image, shape (height, width, 3), in at most `longest` tokens."""
         import numpy as np
