@@ -28,6 +28,7 @@ class Request:
     agreement: float = 0.6
     exclude: tuple[str, ...] = ()
     confirmed: bool = True
+    made_by: str = ""
 
 
 def make(
@@ -52,7 +53,9 @@ def make(
         overlap=held_out(root, request.held_out, besides=target.folder),
         personal=plain_personal,
         onto=[Dataset(find(root, name)) for name in request.onto],
-        options=Options(agreement=request.agreement, excluded=frozenset(request.exclude)),
+        options=Options(
+            agreement=request.agreement, excluded=frozenset(request.exclude), made_by=request.made_by
+        ),
     )
     open_ = {item.id for item in queue.items("labelled")}
     queue.move([key for key in report.used_candidates if key in open_], "used")

@@ -10,18 +10,20 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from core.contracts import Contract
 from core.errors import invalid_input
 from core.images import ImageStore
 from evals.exact_match import normal_answer
 from finetune.data.dataset import Dataset, write_whole
-from finetune.data.rows import DatasetRecord, PreferenceRow, Step, TrainRow, dataset_version
+from finetune.data.rows import PreferenceRow, Step, TrainRow, dataset_version
 from finetune.loop.checks import Overlap, Personal
 from finetune.loop.queue import item_id
 from finetune.loop.suspicion import Suspicion, suspicious
 from finetune.loop.votes import Conflict, Settled, Vote, resolve
 
+REPORT = "incorporate.json"
 LICENCE = "user-provided"
 MAX_ANSWER = 200
 """Characters: what is trained on is a short answer; a longer one is a comment."""
@@ -56,6 +58,8 @@ class Options:
     licence: str = LICENCE
     excluded: frozenset[str] = frozenset()
     """Users whose votes do not count."""
+    made_by: str = ""
+    """Kept in the data set's record, for whoever made it to know it again."""
 
 
 @dataclass
@@ -114,15 +118,20 @@ def incorporate(
     rows = [*made.rows, *base.values()]
     step = Step(
         name="incorporate",
-        options={"agreement": chosen.agreement, "excluded": sorted(map(_anonymous, chosen.excluded))},
+        options={
+            "agreement": chosen.agreement,
+            "excluded": sorted(map(_anonymous, chosen.excluded)),
+            "made_by": chosen.made_by,
+        },
         rows_in=len(cast),
         rows_out=len(made.rows),
         reasons={**made.left_out, "conflict": len(conflicts)},
     )
-    record = _write(target, name, rows, made.preferences, parents, step)
-    return IncorporateReport(
+    version = dataset_version(rows)
+    _check_version(target, name, version)
+    report = IncorporateReport(
         name=name,
-        version=record.version,
+        version=version,
         votes=len(cast),
         merged=len(counted) - len({(vote.key, normal_answer(vote.answer)) for vote in counted}),
         settled=len(settled),
@@ -136,6 +145,21 @@ def incorporate(
         parents=parents,
         used_candidates=tuple(sorted(made.used)),
     )
+    _write_preferences(target, made.preferences)
+    write_whole(target.folder / REPORT, report.model_dump_json(indent=2).encode() + b"\n")
+    # The record comes last: a data set without one is not there yet.
+    target.write(name, rows, parents=parents, steps=(step,))
+    return report
+
+
+def read_report(folder: Path) -> IncorporateReport:
+    """Return the report of a data set that was made here; raises `invalid_input` for another one."""
+    try:
+        return IncorporateReport.model_validate_json((folder / REPORT).read_text())
+    except (OSError, ValueError) as error:
+        raise invalid_input(
+            f"{folder} was not made by `vidence finetune incorporate`", help="Give another name."
+        ) from error
 
 
 def _base(target: Dataset, onto: Sequence[Dataset]) -> tuple[dict[str, TrainRow], tuple[str, ...]]:
@@ -256,26 +280,18 @@ def _anonymous(user: str) -> str:
     return hashlib.sha256(f"vidence-user:{user}".encode()).hexdigest()[:12]
 
 
-def _write(
-    target: Dataset,
-    name: str,
-    rows: Sequence[TrainRow],
-    preferences: Sequence[PreferenceRow],
-    parents: tuple[str, ...],
-    step: Step,
-) -> DatasetRecord:
-    if (target.folder / "dataset.json").exists():
-        known = target.record
-        if known.version != dataset_version(rows):
-            raise invalid_input(
-                f"{name} exists already, with other rows (version {known.version})",
-                help="Give another name with --out: a data version is never changed.",
-            )
+def _check_version(target: Dataset, name: str, version: str) -> None:
+    if (target.folder / "dataset.json").exists() and target.record.version != version:
+        raise invalid_input(
+            f"{name} exists already, with other rows (version {target.record.version})",
+            help="Give another name with --out: a data version is never changed.",
+        )
+
+
+def _write_preferences(target: Dataset, preferences: Sequence[PreferenceRow]) -> None:
     path = target.folder / "preferences.train.jsonl"
     if preferences:
         lines = sorted(row.model_dump_json() for row in preferences)
         write_whole(path, ("\n".join(lines) + "\n").encode())
     else:
         path.unlink(missing_ok=True)
-    # The record comes last: a data set without one is not there yet.
-    return target.write(name, rows, parents=parents, steps=(step,))
