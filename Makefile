@@ -26,7 +26,7 @@ setup-ml: setup ## Add torch and transformers (CPU or CUDA by VIDENCE_TORCH_SPEC
 	@echo "Installing $(VIDENCE_TORCH_SPEC). On most Linux machines this line brings gigabytes of CUDA;"
 	@echo "for the CPU build see https://pytorch.org/get-started/locally and set VIDENCE_TORCH_SPEC."
 	$(BIN)/python -m pip install --quiet '$(VIDENCE_TORCH_SPEC)'
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[ml,data]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[ml,data,augment]'
 
 demo: setup ## Ask three real questions and write an HTML report of each run
 	$(BIN)/python -m server.demo

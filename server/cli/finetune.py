@@ -8,6 +8,8 @@ from __future__ import annotations
 import typer
 
 from server.cli.finetune_assemble import assemble
+from server.cli.finetune_augment import augment
+from server.cli.finetune_cycle import cycle
 from server.cli.finetune_data import data
 from server.cli.finetune_evaluate import evaluate, gate
 from server.cli.finetune_incorporate import incorporate
@@ -23,6 +25,7 @@ from server.cli.finetune_train import train
 
 app = typer.Typer(no_args_is_help=True)
 app.command()(data)
+app.command()(augment)
 app.command()(assemble)
 app.command()(merge)
 app.command()(evaluate)
@@ -35,6 +38,7 @@ app.command()(rollback)
 app.command()(serve)
 app.command()(train)
 app.command()(incorporate)
+app.command()(cycle)
 app.add_typer(queue_app, name="queue", help="Find what is worth labelling.")
 app.add_typer(label_app, name="label", help="Hand the queue to Label Studio, and take labels back.")
 app.add_typer(

@@ -73,6 +73,73 @@ def charts(
         )  # fmt: skip
 
 
+@app.command()
+def tables(
+    out: Out,
+    count: Count = 1000,
+    seed: Seed = 0,
+    workers: Workers = 1,
+    questions: Questions = 8,
+    shares: Shares = "8,1,1",
+    preview: Preview = None,
+    as_json: AsJson = False,
+) -> None:
+    """Draw tables and ask for cells, extremes, sums and sizes; each answer has its box."""
+    _documents("tables", out, count, seed, workers, questions, shares, preview, as_json)
+
+
+@app.command()
+def receipts(
+    out: Out,
+    count: Count = 1000,
+    seed: Seed = 0,
+    workers: Workers = 1,
+    questions: Questions = 8,
+    shares: Shares = "8,1,1",
+    preview: Preview = None,
+    as_json: AsJson = False,
+) -> None:
+    """Draw receipts and ask for company, address, date, total, tax, change, items; each with its box."""
+    _documents("receipts", out, count, seed, workers, questions, shares, preview, as_json)
+
+
+@app.command()
+def pages(
+    out: Out,
+    count: Count = 1000,
+    seed: Seed = 0,
+    workers: Workers = 1,
+    questions: Questions = 8,
+    shares: Shares = "8,1,1",
+    preview: Preview = None,
+    as_json: AsJson = False,
+) -> None:
+    """Draw pages with headings and facts and ask what they say; each answer has its box."""
+    _documents("pages", out, count, seed, workers, questions, shares, preview, as_json)
+
+
+def _documents(
+    kind: str,
+    out: str,
+    count: int,
+    seed: int,
+    workers: int,
+    questions: int,
+    shares: str,
+    preview: Path | None,
+    as_json: bool,
+) -> None:
+    with handle_errors(as_json):
+        from finetune.synth.documents.maker import VERSION, DocumentMaker
+
+        parts = _shares(shares)
+        options = {"maker": f"{VERSION}:{kind}", "seed": seed, "shares": parts, "questions": questions}
+        _make(
+            load_settings(), out, lambda: DocumentMaker(kind, seed, shares=parts, questions=questions),
+            count, options, workers, preview, as_json,
+        )  # fmt: skip
+
+
 def data_set(settings: Settings, out: str) -> tuple[Dataset, str]:
     """Return the data set of a name, or of a folder when the name has a slash."""
     from finetune.data.dataset import Dataset
@@ -113,7 +180,7 @@ def _make(
     from finetune.synth.run import synthesise
 
     dataset, name = data_set(settings, out)
-    with _progress(as_json) as progress:
+    with show_progress(as_json) as progress:
         report = synthesise(dataset, name, factory, count, options, workers=workers, progress=progress)
     if preview is not None:
         write_preview(dataset, preview)
@@ -142,7 +209,8 @@ def _show(report: SynthReport, dataset: Dataset, as_json: bool) -> None:
 
 
 @contextmanager
-def _progress(as_json: bool) -> Iterator[Callable[[int, int], None] | None]:
+def show_progress(as_json: bool) -> Iterator[Callable[[int, int], None] | None]:
+    """Show a bar on a terminal; nothing where stderr is a file or JSON was asked for."""
     console = err_console()
     if as_json or not console.is_terminal:
         yield None

@@ -1,0 +1,1 @@
+"""Tables, receipts and pages that we draw, with exact truth and boxes."""
