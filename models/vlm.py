@@ -127,8 +127,9 @@ class ServedVlm:
         import asyncio
 
         urls = await asyncio.to_thread(lambda: [data_url(path) for path in images])
-        parts: list[dict[str, Any]] = [{"type": "text", "text": question}]
-        parts += [{"type": "image_url", "image_url": {"url": url}} for url in urls]
+        # Images first, as models are trained: the order of the parts is the order of the prompt.
+        parts: list[dict[str, Any]] = [{"type": "image_url", "image_url": {"url": url}} for url in urls]
+        parts.append({"type": "text", "text": question})
         reply = await self._chat.complete(
             [{"role": "system", "content": self._prompt}, {"role": "user", "content": parts}]
         )

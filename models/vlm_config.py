@@ -16,14 +16,16 @@ END_TOKEN = "<|im_end|>"  # noqa: S105 - a word of the vocabulary, not a passwor
 END_TOKEN_ID = 2
 
 CHAT_TEMPLATE = (
-    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' }}"
+    "{% for message in messages %}{% if message['role'] != 'system' %}"
+    "{{ '<|im_start|>' + message['role'] + '\n' }}"
     "{% if message['content'] is string %}{{ message['content'] }}{% else %}"
     "{% for part in message['content'] %}{% if part['type'] in ['image', 'image_url'] %}{{ '<image>\n' }}"
     "{% elif part['type'] == 'text' %}{{ part['text'] }}{% endif %}{% endfor %}{% endif %}"
-    "{{ '<|im_end|>\n' }}{% endfor %}"
+    "{{ '<|im_end|>\n' }}{% endif %}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
-"""SmolLM2's turns without its system message: every token before the answer is paid for at each question."""
+"""SmolLM2's turns without system messages: every token before the answer is paid for at each question, and a
+client's system message would be a prompt that the model was never trained on."""
 
 
 def prompt_of(question: str, image_tokens: int) -> str:
