@@ -44,10 +44,21 @@ class BertEncoder:
         weights: Tensors by the names that transformers gives `BertModel`, float32.
         layers: Number of transformer layers.
         heads: Number of attention heads.
+        branch: Other weights of the layers from `shared` on, which `both` runs beside the model's own.
+        shared: How many layers, from the first, the two have in common.
     """
 
-    def __init__(self, weights: Mapping[str, Array], *, layers: int, heads: int) -> None:
+    def __init__(
+        self,
+        weights: Mapping[str, Array],
+        *,
+        layers: int,
+        heads: int,
+        branch: Mapping[str, Array] | None = None,
+        shared: int = 0,
+    ) -> None:
         self._heads = heads
+        self._shared = shared
         self._words = weights["embeddings.word_embeddings.weight"]
         # Every input is one segment, so the segment's vector belongs to the position's.
         self._positions = (
@@ -55,7 +66,9 @@ class BertEncoder:
             + weights["embeddings.token_type_embeddings.weight"][0]
         )
         self._norm = _norm_of(weights, "embeddings.LayerNorm")
-        self._layers = [_layer_of(weights, f"encoder.layer.{index}", heads) for index in range(layers)]
+        names = [f"encoder.layer.{index}" for index in range(layers)]
+        self._layers = [_layer_of(weights, name, heads) for name in names]
+        self._branch = [_layer_of(branch, name, heads) for name in names[shared:]] if branch else None
         self.dim = int(self._words.shape[1])
 
     def hidden(self, sequences: Sequence[Sequence[int]]) -> Array:
@@ -64,13 +77,29 @@ class BertEncoder:
         Args:
             sequences: Token ids with the special tokens, each at least one long.
         """
+        hidden, spans = self._embedded(sequences)
+        return self._run(hidden, self._layers, spans)
+
+    def both(self, sequences: Sequence[Sequence[int]]) -> tuple[Array, Array]:
+        """Return the last layer's vectors, packed as `hidden` does, and those of the branch."""
+        if self._branch is None:
+            hidden = self.hidden(sequences)
+            return hidden, hidden
+        hidden, spans = self._embedded(sequences)
+        lower = self._run(hidden, self._layers[: self._shared], spans)
+        upper = self._layers[self._shared :]
+        return self._run(lower, upper, spans), self._run(lower, self._branch, spans)
+
+    def _embedded(self, sequences: Sequence[Sequence[int]]) -> tuple[Array, list[tuple[int, int]]]:
         ids = np.concatenate([np.asarray(ids, dtype=np.int64) for ids in sequences])
         lengths = [len(ids) for ids in sequences]
         ends = np.cumsum(lengths)
         spans = [(int(end) - length, int(end)) for end, length in zip(ends, lengths, strict=True)]
         places = np.concatenate([np.arange(length) for length in lengths])
-        hidden = _layer_norm(self._words[ids] + self._positions[places], self._norm)
-        for layer in self._layers:
+        return _layer_norm(self._words[ids] + self._positions[places], self._norm), spans
+
+    def _run(self, hidden: Array, layers: Sequence[_Layer], spans: list[tuple[int, int]]) -> Array:
+        for layer in layers:
             hidden = _forward(hidden, layer, spans, self._heads)
         return hidden
 

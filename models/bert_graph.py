@@ -28,23 +28,71 @@ _THREADS = min(2, os.cpu_count() or 1)
 class BertSession:
     """Token ids in, token vectors out. Safe to share between threads.
 
-    A single text is run by two threads, because somebody waits for it; batches by the calling thread alone,
-    because they come from several. The two are sessions of their own, opened when first needed, as
-    onnxruntime fixes a session's threads.
-
     Args:
         weights: Tensors by the names that transformers gives `BertModel`, float32.
         layers: Number of transformer layers.
         heads: Number of attention heads.
+        branch: Other weights of the layers from `shared` on, which `both` runs beside the model's own.
+        shared: How many layers, from the first, the two have in common.
 
     Raises:
         ImportError: without onnx or onnxruntime.
     """
 
-    def __init__(self, weights: Mapping[str, Array], *, layers: int, heads: int) -> None:
+    def __init__(
+        self,
+        weights: Mapping[str, Array],
+        *,
+        layers: int,
+        heads: int,
+        branch: Mapping[str, Array] | None = None,
+        shared: int = 0,
+    ) -> None:
+        own = _Graph(weights, heads)
+        hidden = own.embedded()
+        for index in range(layers):
+            if branch is not None and index == shared:
+                own.output(hidden, "lower")
+            hidden = own.layer(hidden, f"encoder.layer.{index}")
+        own.output(hidden, "hidden")
+        self._own = _Runner(own)
+        self._branch: _Runner | None = None
+        if branch is not None:
+            other = _Graph(branch, heads, given="lower")
+            hidden = "lower"
+            for index in range(shared, layers):
+                hidden = other.layer(hidden, f"encoder.layer.{index}")
+            other.output(hidden, "tokens")
+            self._branch = _Runner(other)
+
+    def hidden(self, sequences: Sequence[Sequence[int]]) -> Array:
+        """Return the last layer's vectors of all tokens, packed: shape (sum of lengths, dim)."""
+        ids, places, lengths = _padded(sequences)
+        (found,) = self._own.run(["hidden"], {"ids": ids, "places": places, "lengths": lengths})
+        return _packed(found, places, lengths)
+
+    def both(self, sequences: Sequence[Sequence[int]]) -> tuple[Array, Array]:
+        """Return the last layer's vectors, packed as `hidden` does, and those of the branch."""
+        if self._branch is None:
+            hidden = self.hidden(sequences)
+            return hidden, hidden
+        ids, places, lengths = _padded(sequences)
+        hidden, lower = self._own.run(["hidden", "lower"], {"ids": ids, "places": places, "lengths": lengths})
+        (tokens,) = self._branch.run(["tokens"], {"lower": lower, "lengths": lengths})
+        return _packed(hidden, places, lengths), _packed(tokens, places, lengths)
+
+
+class _Runner:
+    """A graph in onnxruntime.
+
+    A single text is run by two threads, because somebody waits for it; batches by the calling thread alone,
+    because they come from several. The two are sessions of their own, opened when first needed, as
+    onnxruntime fixes a session's threads.
+    """
+
+    def __init__(self, graph: _Graph) -> None:
         import onnxruntime as ort
 
-        graph = _Graph(weights, layers, heads)
         self._model = graph.model()
         self._names = list(graph.tensors)
         # The sessions keep pointers into the tensors: they must live as long as these do.
@@ -52,11 +100,15 @@ class BertSession:
         self._lock = threading.Lock()
         self._sessions: dict[int, Any] = {}
 
-    def _session(self, threads: int) -> Any:
+    def run(self, outputs: list[str], inputs: dict[str, Any]) -> list[Any]:
+        """Return outputs by name; the first axis of the lengths is the batch."""
+        threads = _THREADS if len(inputs["lengths"]) == 1 else 1
         with self._lock:
             if threads not in self._sessions:
                 self._sessions[threads] = self._open(threads)
-            return self._sessions[threads]
+            session = self._sessions[threads]
+        found: list[Any] = session.run(outputs, inputs)
+        return found
 
     def _open(self, threads: int) -> Any:
         import onnxruntime as ort
@@ -69,43 +121,59 @@ class BertSession:
         options.add_external_initializers(self._names, self._held)
         return ort.InferenceSession(self._model, options, providers=["CPUExecutionProvider"])
 
-    def hidden(self, sequences: Sequence[Sequence[int]]) -> Array:
-        """Return the last layer's vectors of all tokens, packed: shape (sum of lengths, dim)."""
-        lengths = np.asarray([len(ids) for ids in sequences], dtype=np.int32)
-        width = int(lengths.max())
-        ids = np.zeros((len(sequences), width), dtype=np.int64)
-        for row, sequence in zip(ids, sequences, strict=True):
-            row[: len(sequence)] = sequence
-        places = np.broadcast_to(np.arange(width), ids.shape)
-        session = self._session(_THREADS if len(sequences) == 1 else 1)
-        (found,) = session.run(["hidden"], {"ids": ids, "places": places, "lengths": lengths})
-        return np.asarray(found[places < lengths[:, None]], dtype=np.float32)
+
+def _padded(sequences: Sequence[Sequence[int]]) -> tuple[NDArray[np.int64], Any, NDArray[np.int32]]:
+    """Return ids and their places, shape (batch, longest), and the lengths, shape (batch,)."""
+    lengths = np.asarray([len(ids) for ids in sequences], dtype=np.int32)
+    ids = np.zeros((len(sequences), int(lengths.max())), dtype=np.int64)
+    for row, sequence in zip(ids, sequences, strict=True):
+        row[: len(sequence)] = sequence
+    return ids, np.broadcast_to(np.arange(ids.shape[1]), ids.shape), lengths
+
+
+def _packed(found: Any, places: Any, lengths: NDArray[np.int32]) -> Array:
+    return np.asarray(found[places < lengths[:, None]], dtype=np.float32)
 
 
 class _Graph:
-    """Nodes of the forward pass, and the tensors that they name."""
+    """Nodes of a forward pass, and the tensors that they name.
 
-    def __init__(self, weights: Mapping[str, Array], layers: int, heads: int) -> None:
+    Args:
+        weights: Tensors by the names that transformers gives `BertModel`.
+        heads: Number of attention heads.
+        given: The input with token vectors, shape (batch, length, dim), of a graph that begins with them.
+    """
+
+    def __init__(self, weights: Mapping[str, Array], heads: int, *, given: str = "") -> None:
         self._weights = weights
+        self._heads = heads
+        self._given = given
         self._nodes: list[Any] = []
+        self._outputs: list[str] = []
         self.tensors: dict[str, Array] = {}
-        words = self._tensor("words", weights["embeddings.word_embeddings.weight"])
+
+    def embedded(self) -> str:
+        """Add what turns ids and places into token vectors and return its name."""
+        words = self._tensor("words", self._weights["embeddings.word_embeddings.weight"])
         # Every input is one segment, so the segment's vector belongs to the position's.
         positions = self._tensor(
             "positions",
-            weights["embeddings.position_embeddings.weight"]
-            + weights["embeddings.token_type_embeddings.weight"][0],
+            self._weights["embeddings.position_embeddings.weight"]
+            + self._weights["embeddings.token_type_embeddings.weight"][0],
         )
         summed = self._node(
             "Add", [self._node("Gather", [words, "ids"]), self._node("Gather", [positions, "places"])]
         )
         norm = [self._weight(f"embeddings.LayerNorm.{part}") for part in ("weight", "bias")]
-        hidden = self._node("LayerNormalization", [summed, *norm], axis=-1, epsilon=_EPSILON)
-        for index in range(layers):
-            hidden = self._layer(hidden, f"encoder.layer.{index}", heads)
-        self._node("Identity", [hidden], output="hidden")
+        return self._node("LayerNormalization", [summed, *norm], axis=-1, epsilon=_EPSILON)
 
-    def _layer(self, hidden: str, name: str, heads: int) -> str:
+    def output(self, hidden: str, name: str) -> None:
+        """Give token vectors out under a name."""
+        self._node("Identity", [hidden], output=name)
+        self._outputs.append(name)
+
+    def layer(self, hidden: str, name: str) -> str:
+        """Add a transformer layer and return its name."""
         self_name = f"{name}.attention.self"
         parts = [f"{self_name}.{part}" for part in ("query", "key", "value")]
         qkv = self._tensor(
@@ -114,7 +182,7 @@ class _Graph:
         bias = self._tensor(
             f"{name}.qkv.bias", np.concatenate([self._weights[f"{part}.bias"] for part in parts])
         )
-        heard = self._node("Attention", [hidden, qkv, bias, "lengths"], domain=_FUSED, num_heads=heads)
+        heard = self._node("Attention", [hidden, qkv, bias, "lengths"], domain=_FUSED, num_heads=self._heads)
         mixed = self._skip_norm(heard, hidden, f"{name}.attention.output")
         wide = self._node("MatMul", [mixed, self._turned(f"{name}.intermediate.dense.weight")])
         bent = self._node("BiasGelu", [wide, self._weight(f"{name}.intermediate.dense.bias")], domain=_FUSED)
@@ -166,15 +234,21 @@ class _Graph:
             tensor.external_data.add(key="location", value="given-at-opening")
             constants.append(tensor)
         shape = ["batch", "length"]
+        ids = [
+            helper.make_tensor_value_info("ids", TensorProto.INT64, shape),
+            helper.make_tensor_value_info("places", TensorProto.INT64, shape),
+        ]
+        vectors = [
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, [*shape, "dim"])
+            for name in [*self._outputs, self._given]
+            if name
+        ]
+        lengths = helper.make_tensor_value_info("lengths", TensorProto.INT32, ["batch"])
         graph = helper.make_graph(
             self._nodes,
             "bert",
-            [
-                helper.make_tensor_value_info("ids", TensorProto.INT64, shape),
-                helper.make_tensor_value_info("places", TensorProto.INT64, shape),
-                helper.make_tensor_value_info("lengths", TensorProto.INT32, ["batch"]),
-            ],
-            [helper.make_tensor_value_info("hidden", TensorProto.FLOAT, [*shape, "dim"])],
+            [*(vectors[-1:] if self._given else ids), lengths],
+            vectors[: len(self._outputs)],
             constants,
         )
         opsets = [helper.make_opsetid("", 17), helper.make_opsetid(_FUSED, 1)]

