@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from core.errors import VidenceError, not_found
 from knowledge.chunk import damaged
 from knowledge.records import Progress, VerifyReport
+from knowledge.store.copies import adopt, copy_to, follow
 from knowledge.store.manifest import Manifest
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ def snapshot(collection: Collection) -> str:
     """Keep a copy of the manifest and return its name; the legs can be derived from it."""
     name = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{digest(collection.manifest).value[:8]}"
     partial = collection.folder / "snapshots" / f"{name}.partial"
-    collection.manifest.copy_to(partial)
+    copy_to(collection.manifest, partial)
     partial.rename(partial.with_suffix(".db"))
     return name
 
@@ -146,8 +147,8 @@ def restore(collection: Collection, name: str = "", progress: Progress | None = 
         )
     copy = _copy(collection.folder / "restore.partial.db")
     try:
-        copy.adopt(known[name])
-        copy.follow(collection.manifest)
+        adopt(copy, known[name])
+        follow(copy, collection.manifest)
     except sqlite3.DatabaseError as error:
         copy.close()
         raise VidenceError(
@@ -172,8 +173,8 @@ def reembed(collection: Collection, progress: Progress | None = None) -> int:
     if copy.get("reembedded") == "":
         copy.close()
         copy = _copy(path)
-        copy.adopt(collection.manifest.path)
-        copy.follow(collection.manifest)
+        adopt(copy, collection.manifest.path)
+        follow(copy, collection.manifest)
         copy.put(reembedded="0", embedder=embedder.name, embedder_hash=embedder.hash)
     numbers = copy.next_numbers(embedded=True)
     for start in range(int(copy.get("reembedded")), len(numbers), _BATCH):
@@ -205,7 +206,7 @@ def _replace(collection: Collection, copy: Manifest, progress: Progress | None) 
     records, _ = collection.bring(copy, progress, compare=True)
     copy.publish(records)
     copy.close()
-    collection.manifest.adopt(copy.path)
+    adopt(collection.manifest, copy.path)
     for old in copy.path.parent.glob(copy.path.name + "*"):
         old.unlink()
     collection.tidy()

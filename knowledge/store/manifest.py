@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.sqlite_file import SqliteFile, select_in
 from knowledge.chunk import COLUMNS, Chunk, chunk_id, chunk_of, searched_text
 from knowledge.legs import Change, LegRecord
 from knowledge.records import Known, PieceKind, Prepared
-from knowledge.store.schema import prepare
+from knowledge.store.schema import NOW, prepare
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,8 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Chunk", "Manifest", "chunk_id", "searched_text"]
 
-_NOW = "(SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'generation')"
-_SEEN = f"d.born <= {_NOW} AND (d.died IS NULL OR d.died > {_NOW})"
+_SEEN = f"d.born <= {NOW} AND (d.died IS NULL OR d.died > {NOW})"
 """What the present generation shows."""
 _NEXT = "d.died IS NULL"
 """What the next one will show."""
@@ -132,8 +130,8 @@ class Manifest(SqliteFile):
         """Whether something was written that no generation shows yet."""
         with self.open() as connection:
             row = connection.execute(
-                f"SELECT EXISTS (SELECT 1 FROM documents WHERE born > {_NOW}) "
-                f"OR EXISTS (SELECT 1 FROM documents WHERE died > {_NOW}) "
+                f"SELECT EXISTS (SELECT 1 FROM documents WHERE born > {NOW}) "
+                f"OR EXISTS (SELECT 1 FROM documents WHERE died > {NOW}) "
                 "OR NOT EXISTS (SELECT 1 FROM meta WHERE key = 'generation')"
             ).fetchone()
         return bool(row[0])
@@ -156,59 +154,12 @@ class Manifest(SqliteFile):
     def dead(self) -> list[int]:
         """Return the numbers of chunks that no generation shows any more and `purge` will delete."""
         with self.open() as connection:
-            return [row[0] for row in connection.execute(f"SELECT c.n {_OF} WHERE d.died <= {_NOW}")]
+            return [row[0] for row in connection.execute(f"SELECT c.n {_OF} WHERE d.died <= {NOW}")]
 
     def purge(self) -> None:
         """Delete what no generation shows any more."""
         with self.open() as connection, connection:
-            connection.execute(f"DELETE FROM documents WHERE died <= {_NOW}")
-
-    def copy_to(self, path: Path) -> None:
-        """Write a consistent copy of the file while others may read it."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        target = sqlite3.connect(path)
-        try:
-            with self.open() as connection:
-                connection.backup(target)
-        finally:
-            target.close()
-
-    def adopt(self, path: Path) -> None:
-        """Take over the content of another manifest file in one step."""
-        source = sqlite3.connect(path)
-        try:
-            with self.open() as connection:
-                source.backup(connection)
-                prepare(connection)
-        finally:
-            source.close()
-
-    def follow(self, other: Manifest) -> None:
-        """Make this copy one that can take the place of `other`: no number and no generation comes twice.
-
-        The legs are those of `other`, and have to be compared with what is in here.
-        """
-        with self.open() as connection, connection:
-            # What had not been published when the copy was made was never seen by anybody.
-            connection.execute(f"DELETE FROM documents WHERE born > {_NOW}")
-            connection.execute(f"UPDATE documents SET died = NULL WHERE died > {_NOW}")
-            connection.execute(f"DELETE FROM documents WHERE died <= {_NOW}")
-            connection.execute("UPDATE documents SET born = 0")
-            with other.open() as live:
-                used = dict(live.execute("SELECT name, seq FROM sqlite_sequence").fetchall())
-                legs = live.execute("SELECT key, value FROM meta WHERE key LIKE 'leg:%'").fetchall()
-            mine = dict(connection.execute("SELECT name, seq FROM sqlite_sequence").fetchall())
-            connection.execute("DELETE FROM sqlite_sequence")
-            connection.executemany(
-                "INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)",
-                [(name, max(mine.get(name, 0), used.get(name, 0))) for name in mine.keys() | used.keys()],
-            )
-            connection.execute("DELETE FROM meta WHERE key LIKE 'leg:%'")
-            connection.executemany("INSERT INTO meta VALUES (?, ?)", legs)
-            # The legs' records carry older generations, so that each is compared before it is used.
-            connection.execute(
-                "INSERT OR REPLACE INTO meta VALUES ('generation', ?)", (str(other.version + 1),)
-            )
+            connection.execute(f"DELETE FROM documents WHERE died <= {NOW}")
 
     # Reading
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlite3
 
 VERSION = 2
+NOW = "(SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'generation')"
+"""The generation that readers see, as a value within a statement."""
 _TABLES = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 -- A version of a document is seen by the generations from `born` up to the one before `died`.
