@@ -231,6 +231,8 @@ class ContrastiveSection(Section):
     hard_negatives: int = Field(8, ge=1, description="Nearest wrong texts of each image, mined each epoch.")
     rate: float = Field(1e-3, gt=0, description="Learning rate.")
     dropout: float = Field(0.2, ge=0, lt=1, description="Dropout on the features.")
+    ridge: float = Field(0.3, gt=0, description="Of the closed form that training starts from.")
+    anchor: float = Field(1.0, ge=0, description="Weight of the squared distance from that start.")
 
 
 class ContrastiveConfig(_Run):

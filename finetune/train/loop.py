@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from core.errors import invalid_input
@@ -18,6 +17,7 @@ from finetune.train.asks import asks_of
 from finetune.train.checkpoint import rate_factor, read_state, seed_step, write_state
 from finetune.train.config import AnyTuned, DpoConfig, Phase
 from finetune.train.encode import Encoder
+from finetune.train.limits import Limits, Progress
 from finetune.train.mixture import Pack
 from finetune.train.objective import dpo_module, sft_module
 from finetune.train.parts import Family, parameter_groups, trained
@@ -27,21 +27,6 @@ from finetune.train.trackers import Tracker
 
 if TYPE_CHECKING:
     from finetune.train.encode import Batch
-
-Progress = Callable[[int, int, dict[str, Any]], None]
-
-
-@dataclass
-class Limits:
-    """When a slice of a run stops by itself, cleanly and with a checkpoint."""
-
-    max_seconds: float = math.inf
-    stop: Callable[[], bool] = field(default=lambda: False)
-    started: float = field(default_factory=time.monotonic)
-
-    def reached(self) -> bool:
-        """Whether to stop now."""
-        return self.stop() or time.monotonic() - self.started >= self.max_seconds
 
 
 class Loop:

@@ -18,15 +18,20 @@ if TYPE_CHECKING:
 PART_FILES = ("projector", "tower", "text")
 
 
+def require_torch() -> None:
+    """Check that torch is installed; raises `unavailable`, saying how to add it."""
+    _require("torch")
+
+
 def require_ml() -> None:
     """Check that torch and its companions are installed; raises `unavailable`, saying how to add them."""
+    _require("torch", "transformers", "peft", "accelerate")
+
+
+def _require(*names: str) -> None:
     import importlib.util
 
-    missing = [
-        name
-        for name in ("torch", "transformers", "peft", "accelerate")
-        if importlib.util.find_spec(name) is None
-    ]
+    missing = [name for name in names if importlib.util.find_spec(name) is None]
     if missing:
         raise unavailable(
             f"Training needs {', '.join(missing)}", help="Install them: make setup-ml", retryable=False

@@ -5,45 +5,29 @@ from __future__ import annotations
 import importlib.metadata
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from finetune.data.dataset import write_whole
-from finetune.train.config import AnyTuned, DpoConfig
+from finetune.train.config import AnyConfig, AnyTuned, ContrastiveConfig, DpoConfig
+from finetune.train.contrastive import plan_dual
 from finetune.train.encode import Encoder
 from finetune.train.features import FeatureCache
-from finetune.train.loop import Limits, Loop, Progress
+from finetune.train.limits import Limits, Progress
+from finetune.train.loop import Loop
 from finetune.train.model import base_hash, base_path, open_base, prepare, require_ml, save_result
 from finetune.train.objective import bare
+from finetune.train.outcome import Outcome
 from finetune.train.recipe import config_sha256
 from finetune.train.run_folder import RunFolder
 from finetune.train.setup import Plan, make_plan
 from finetune.train.trackers import open_tracker
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """How a run, or a slice of it, ended."""
-
-    run: str
-    folder: Path
-    status: Literal["finished", "paused", "planned"]
-    config_sha256: str
-    step: int
-    steps: int
-    metrics: dict[str, float] = field(default_factory=dict)
-    data: dict[str, Any] = field(default_factory=dict)
-    phases: dict[str, int] = field(default_factory=dict)
-    skipped: list[dict[str, str]] = field(default_factory=list)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return it as plain values."""
-        return {**self.__dict__, "folder": str(self.folder)}
-
-
-def plan_run(config: AnyTuned, root: Path, run: RunFolder) -> Outcome:
+def plan_run(config: AnyConfig, root: Path, run: RunFolder) -> Outcome:
     """Return what a run would do, without loading the model or writing anything."""
+    if isinstance(config, ContrastiveConfig):
+        return plan_dual(config, root, run)
     plan = make_plan(config, root)
     return _outcome(config, plan, run, "planned", 0, {})
 
@@ -171,11 +155,6 @@ def _last_step(run: RunFolder) -> int:
 def _outcome(
     config: AnyTuned, plan: Plan, run: RunFolder, status: Any, step: int, metrics: dict[str, float]
 ) -> Outcome:
-    logged = [
-        {"where": str(line["where"]), "reason": str(line["reason"])}
-        for line in run.log()
-        if line.get("event") == "skip"
-    ]
     planned = [
         {"where": f"{source.name}/{skip.where}", "reason": skip.reason}
         for source in (*plan.sources, *plan.measured)
@@ -191,5 +170,5 @@ def _outcome(
         metrics,
         plan.data_record(),
         {phase.name: steps for phase, steps in zip(config.phases, plan.steps, strict=True)},
-        logged or planned,
+        run.skips() or planned,
     )

@@ -145,6 +145,14 @@ class RunFolder:
             except json.JSONDecodeError:
                 continue  # cut short by a kill
 
+    def skips(self) -> list[dict[str, str]]:
+        """Return the rows that were left out, and why."""
+        return [
+            {"where": str(line["where"]), "reason": str(line["reason"])}
+            for line in self.log()
+            if line.get("event") == "skip"
+        ]
+
     def cut_log(self, step: int) -> None:
         """Forget what was logged after a step, because a resume does it again."""
         lines = [json.dumps(line) for line in self.log() if line.get("step", 0) <= step]

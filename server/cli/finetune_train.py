@@ -17,7 +17,7 @@ from core.settings import load_settings
 from server.cli.output import emit_json, err_console, handle_errors, out_console
 
 if TYPE_CHECKING:
-    from finetune.train.run import Outcome
+    from finetune.train.outcome import Outcome
 
 _SHOWN = 5
 
@@ -72,18 +72,27 @@ def _train(
     quiet: bool,
 ) -> Outcome:
     from finetune.train.config import ContrastiveConfig
+    from finetune.train.contrastive import train_dual
     from finetune.train.recipe import load_config
     from finetune.train.run import plan_run, train_run
     from finetune.train.run_folder import RunFolder
 
     settings = load_settings()
     config = load_config(recipe, overrides)
-    if isinstance(config, ContrastiveConfig):
-        raise invalid_input("Dual encoders come next", help="Use an sft or dpo recipe.")
     folder = RunFolder(settings.root / "finetune" / "runs" / (name or config.name))
     if dry_run:
         return plan_run(config, settings.root, folder)
     with _progress(quiet) as progress, _asked_to_stop() as stop:
+        if isinstance(config, ContrastiveConfig):
+            return train_dual(
+                config,
+                settings,
+                folder,
+                resume=resume,
+                max_seconds=max_seconds,
+                progress=progress,
+                stop=stop,
+            )
         return train_run(
             config,
             settings.root,
