@@ -30,6 +30,8 @@ class Scored:
     """Late interaction, for the candidates that were re-ranked."""
     fused: float = 0.0
     score: float = 0.0
+    note: str = ""
+    """What a reader should know of how it was scored."""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     Vector = NDArray[np.float32]
 
+_LOG = logging.getLogger("vidence.search")
 _DEPTH = 100
 """Candidates from each leg; deeper changed nothing in the top ten of the development queries."""
 
@@ -146,7 +148,10 @@ def _add_tokens(
     for collection in {id(scored[id_].collection): scored[id_].collection for id_ in best}.values():
         ids = [id_ for id_ in best if scored[id_].collection is collection]
         embedder = collection.embedder()
-        if not isinstance(embedder, TokenEmbedder) or collection.tokens.model() != embedder.token_hash:
+        if not isinstance(embedder, TokenEmbedder):
+            continue
+        if collection.tokens.model() != embedder.token_hash:
+            _say_stale(collection, [scored[id_] for id_ in ids])
             continue
         weights = word_weights(query, tokens.spans, collection.sparse_leg())
         codes = collection.tokens.get(ids, embedder.token_dim)
@@ -156,6 +161,17 @@ def _add_tokens(
             _share_best(scored, ids, collection)
         for id_ in ids:
             scored[id_].score = combine(scored[id_].fused, scored[id_].tokens)
+
+
+def _say_stale(collection: Collection, items: Sequence[Scored]) -> None:
+    """Keep the fused scores, and say so: vectors of two encoders mean nothing to each other."""
+    note = (
+        f"not re-ranked by its words: the token vectors of `{collection.name}` were made by another encoder; "
+        f"run `vidence index verify {collection.name} --repair`"
+    )
+    _LOG.warning("%s", note)
+    for item in items:
+        item.note = note
 
 
 def _share_best(scored: dict[str, Scored], ids: Sequence[str], collection: Collection) -> None:
@@ -248,4 +264,4 @@ def _load(wanted: Mapping[str, Scored]) -> dict[str, Chunk]:
 
 def _hit(query: str, chunk: Chunk, score: float, item: Scored, relevance: float | None, note: str) -> Hit:
     parts = {"dense": item.dense, "sparse": item.sparse, "tokens": item.tokens, "reranker": relevance}
-    return hit_of(chunk, item.collection.name, query, score, parts, note=note)
+    return hit_of(chunk, item.collection.name, query, score, parts, note=note or item.note)

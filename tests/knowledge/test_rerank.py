@@ -128,14 +128,24 @@ def test_lost_token_vectors_are_found_and_made_again(
     leg.close()
 
 
-def test_an_index_of_another_token_model_is_searched_without_it(
-    opened: Callable[..., Collections], tmp_path: Path
+def test_an_index_of_another_token_model_is_searched_without_it_and_says_so_until_it_is_mended(
+    opened: Callable[..., Collections], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     opened().close()
     leg = TokenLeg(tmp_path / "c" / "notes" / "tokens.db")
     leg.put({}, "another")
     leg.close()
-    assert all("tokens" not in hit.parts for hit in opened().search("notes", "boiler pump", 3))
+    collections = opened()
+    hits = collections.search("notes", "boiler pump", 3)
+    assert all("tokens" not in hit.parts for hit in hits)
+    assert all("another encoder" in hit.note and "verify notes --repair" in hit.note for hit in hits)
+    assert "another encoder" in caplog.text
+    report = collections.verify("notes")
+    assert not report.ok
+    assert report.missing_tokens == 3
+    assert collections.verify("notes", repair=True).ok
+    mended = collections.search("notes", "boiler pump", 3)
+    assert all("tokens" in hit.parts and not hit.note for hit in mended)
 
 
 def test_a_served_reranker_gives_the_order_and_leaves_the_scale(opened: Callable[..., Collections]) -> None:
