@@ -109,6 +109,12 @@ class ModelHub:
         if value != "embedded":
             name = value.split("#", 1)[1]
             return ModelRef(name=name, hash=hashlib.sha256(value.encode()).hexdigest()[:16])
+        if role == "vlm":
+            from models.vlm_shipped import read_manifest
+
+            manifest = read_manifest()
+            if manifest is not None:
+                return ModelRef(name=manifest.name, hash=manifest.version)
         name = _EMBEDDED_NAMES[role]
         known = self._embedder.hash if role == "embeddings" and self._embedder else name
         return ModelRef(name=name, hash=hashlib.sha256(known.encode()).hexdigest()[:16])

@@ -57,7 +57,7 @@ class _Graph:
         """A dense layer whose weights are kept in 8 bits."""
         rows, columns = packed.shape
         inputs = [x, self.tensor(name, packed.values), self.tensor(f"{name}.scales", packed.scales)]
-        options = {"K": columns, "N": rows, "bits": 8, "block_size": BLOCK, "accuracy_level": 1}
+        options = {"K": columns, "N": rows, "bits": 8, "block_size": BLOCK, "accuracy_level": 4}
         return self.node("MatMulNBits", inputs, *([out] if out else []), domain=_FUSED, **options)
 
     def norm(self, x: str, name: str, tensors: Tensors) -> str:

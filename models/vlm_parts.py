@@ -9,6 +9,7 @@ A parts folder is what a training run leaves and what the repository ships: `tow
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -140,4 +141,12 @@ def _tensors(path: Path) -> Tensors:
         raise invalid_input(
             f"{path} cannot be read: {error}", help="Train or copy the parts again."
         ) from error
-    return {name: np.asarray(value, dtype=np.float32) for name, value in loaded.items()}
+    return {_bare(name): np.asarray(value, dtype=np.float32) for name, value in loaded.items()}
+
+
+_AROUND = re.compile(r"^(?:model\.)?(?:vision_tower|multi_modal_projector)\.(?:vision_model\.)?")
+
+
+def _bare(name: str) -> str:
+    """Return a part's tensor by its name inside the part: training keeps the names of the whole model."""
+    return _AROUND.sub("", name)

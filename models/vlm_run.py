@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ from models.vlm_parts import HEAD_DIM, TowerShape
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    Cache = dict[str, NDArray[np.float32]]
 
 _TEXT, _TOWER, _PROJECTOR = "language_model.model.", "vision_tower.vision_model.", "multi_modal_projector."
 
@@ -80,6 +83,7 @@ class Checkpoint:
         parts = {prefix: _under(tensors, prefix) for prefix in (_TEXT, _TOWER, _PROJECTOR)}
         self._vectors = parts[_TEXT]["embed_tokens.weight"]
         self._see = vlm_graph.see(_wide(parts[_TOWER]), _wide(parts[_PROJECTOR]), tower, threads)
+        self._last: tuple[bytes, Cache] | None = None
         self._speak = vlm_graph.speak(parts[_TEXT], self._shape, threads, bits=bits)
 
     @classmethod
@@ -98,36 +102,55 @@ class Checkpoint:
         made = cls.__new__(cls)
         made._tokenizer, made._vectors, made._see, made._speak = tokenizer, vectors, see, speak
         made._shape, tower = shapes(config)
-        made._side, made._patches = tower.image, tower.patches
+        made._side, made._patches, made._last = tower.image, tower.patches, None
         return made
 
     def answer(self, pixels: NDArray[np.uint8], question: str, *, longest: int = 24) -> Said:
         """Answer a question about an RGB image, shape (height, width, 3), in at most `longest` tokens."""
         import numpy as np
 
-        from models.vlm_graph import cache_feeds, empty_cache
-
-        image = self._see.run({"pixels": prepare(pixels, self._side)})[0]
         prompt = self._tokenizer.encode(prompt_of(question, self._patches), add_special_tokens=False).ids
-        ids = np.asarray(prompt)
-        vectors = self._vectors[ids].astype(np.float32)
-        vectors[ids == IMAGE_TOKEN_ID] = image[0]
-        cache, total = empty_cache(self._shape), len(prompt)
+        begun, cache = self._begun(pixels, prompt)
         tokens: list[int] = []
         probabilities: list[float] = []
-        new = vectors[None]
+        new, total = prompt[begun:], len(prompt)
         while len(tokens) < longest:
-            scores, *caches = self._speak.run({"vectors": new, **cache_feeds(total), **cache})
-            token = int(scores[0, 0].argmax())
+            scores, cache = self._next(self._vectors[new].astype(np.float32), total, cache)
+            token = int(scores.argmax())
             if token == END_TOKEN_ID:
                 break
             tokens.append(token)
-            probabilities.append(_probability(scores[0, 0], token))
-            cache = dict(zip(cache, caches, strict=True))
-            new = self._vectors[[token]].astype(np.float32)[None]
-            total += 1
+            probabilities.append(_probability(scores, token))
+            new, total = [token], total + 1
         text = self._tokenizer.decode(tokens).strip()
         return Said(text, tuple(tokens), tuple(probabilities), len(prompt))
+
+    def _begun(self, pixels: NDArray[np.uint8], prompt: list[int]) -> tuple[int, Cache]:
+        """Return how many tokens, up to the end of the image, are done, and their keys and values.
+
+        They are the same for every question about an image; those of the last image are kept.
+        """
+        import numpy as np
+
+        from models.vlm_graph import empty_cache
+
+        key = hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).digest()
+        end = len(prompt) - prompt[::-1].index(IMAGE_TOKEN_ID)
+        if self._last is None or self._last[0] != key:
+            ids = np.asarray(prompt[:end])
+            vectors = self._vectors[ids].astype(np.float32)
+            vectors[ids == IMAGE_TOKEN_ID] = self._see.run({"pixels": prepare(pixels, self._side)})[0][0]
+            self._last = (key, self._next(vectors, end, empty_cache(self._shape))[1])
+        return end, self._last[1]
+
+    def _next(
+        self, vectors: NDArray[np.float32], total: int, cache: Cache
+    ) -> tuple[NDArray[np.float32], Cache]:
+        """Return the scores of the token after `total` ones, of which `vectors` are new, and the cache."""
+        from models.vlm_graph import cache_feeds
+
+        scores, *caches = self._speak.run({"vectors": vectors[None], **cache_feeds(total), **cache})
+        return scores[0, 0], dict(zip(cache, caches, strict=True))
 
 
 def prepare(pixels: NDArray[np.uint8], side: int) -> NDArray[np.float32]:

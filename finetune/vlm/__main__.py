@@ -26,10 +26,15 @@ def main() -> None:
     tower.add_argument("--check", type=Path, help="a chunk to measure on, not in the pool")
     tower.add_argument("--steps", type=int, default=20_000, help="of 32 pictures; about a CPU second each")
     tower.add_argument("--threads", type=int, default=1)
+    ship = commands.add_parser("ship", help="put both runs' results together with a manifest")
+    ship.add_argument("tower_result", type=Path, help="`result` of the tower's run")
+    ship.add_argument("text_result", type=Path, help="`result` of the run of configs/embedded_vlm.yaml")
+    ship.add_argument("report", type=Path, help="what `python -m benchmarks.vlm -o` wrote")
+    ship.add_argument("out", type=Path, help="the parts folder: models/data/vlm in a checkout")
     for command in (sets, draw):
         command.add_argument("--rad", type=Path, help="folder of VQA-RAD; left out without it")
     options = parser.parse_args()
-    {"sets": _sets, "draw": _draw, "tower": _tower}[options.command](options)
+    {"sets": _sets, "draw": _draw, "tower": _tower, "ship": _ship}[options.command](options)
 
 
 def _sets(options: argparse.Namespace) -> None:
@@ -53,6 +58,21 @@ def _tower(options: argparse.Namespace) -> None:
 
     recipe = TowerRecipe(steps=options.steps, threads=options.threads)
     train_tower(options.pool, options.run, options.base, recipe, check=options.check)
+
+
+def _ship(options: argparse.Namespace) -> None:
+    import json
+
+    from finetune.vlm.ship import gather, release, right_by_family
+
+    report = json.loads(options.report.read_text())
+    run = json.loads((options.text_result / "run.json").read_text())
+    gather(options.tower_result, options.text_result, options.out)
+    record = {
+        "recipe": {key: run.get(key) for key in ("config_sha256", "base_hash", "steps", "seconds", "device")},
+        "data": run.get("data", {}),
+    }
+    release(options.out, right=right_by_family(report), metrics=report, record=record)
 
 
 if __name__ == "__main__":

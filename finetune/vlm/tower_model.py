@@ -73,10 +73,10 @@ def _places(grid: int, hidden: int) -> NDArray[np.float32]:
 class Namer:
     """A torch module of tower, projector and teacher head, with the loss of naming. Build by `open_namer`."""
 
-    def __init__(self, tower: Any, projector: Any, teacher: Any, words: torch.Tensor) -> None:
+    def __init__(self, tower: Any, projector: Any, teacher: Any, pooled: Any, words: torch.Tensor) -> None:
         import torch
 
-        self.tower, self.projector, self.teacher = tower, projector, teacher
+        self.tower, self.projector, self.teacher, self.pooled = tower, projector, teacher, pooled
         self.words = torch.nn.functional.normalize(words, dim=-1)
         self.length = words.norm(dim=-1).mean()
         self.places = torch.tensor([slot.place for slot in SLOTS])
@@ -87,7 +87,12 @@ class Namer:
 
     def modules(self) -> dict[str, Any]:
         """Return the trained modules by name."""
-        return {"tower": self.tower, "projector": self.projector, "teacher": self.teacher}
+        return {
+            "tower": self.tower,
+            "projector": self.projector,
+            "teacher": self.teacher,
+            "pooled": self.pooled,
+        }
 
     def tokens(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the tower's features and the projected tokens, shapes (n, 49, hidden) and (n, 49, text)."""
@@ -106,16 +111,27 @@ class Namer:
         import torch
 
         features, projected = self.tokens(pixels)
-        losses = torch.nn.functional.cross_entropy(
-            self.scores(projected).flatten(0, 1), known.flatten(), ignore_index=IGNORED, reduction="none"
-        ).view_as(known)
+        # The mean of all tokens names the facts too: through it every place learns from the first step, where
+        # a single token's word says nothing until attention has found its way to what it is about.
+        mean = self.pooled(features.mean(1)).view(len(features), len(SLOTS), len(WORDS)) + self.allowed
         weights = self.weights * (known != IGNORED)
-        naming = (losses * weights).sum() / weights.sum().clamp(min=1)
+        naming = sum(
+            (_cross_entropy(scores, known) * weights).sum() for scores in (self.scores(projected), mean)
+        ) / weights.sum().clamp(min=1)
         # About as long as words are, and close to them, so that the text model reads them as such.
         length = ((projected.norm(dim=-1) / self.length - 1.0) ** 2).mean()
         has = ~torch.isnan(taught).any(-1).any(-1)
         matching = ((self.teacher(features[has]) - taught[has]) ** 2).mean() if has.any() else 0.0
         return naming + 0.05 * length + 0.2 * matching
+
+
+def _cross_entropy(scores: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
+    import torch
+
+    flat = torch.nn.functional.cross_entropy(
+        scores.flatten(0, 1), known.flatten(), ignore_index=IGNORED, reduction="none"
+    )
+    return flat.view_as(known)
 
 
 def _weight(name: str) -> float:
@@ -158,7 +174,9 @@ def open_namer(shape: TowerShape, tower: Tensors, words: NDArray[np.float32], se
     projector = ProjectorLike(shape.hidden, words.shape[1])
     start = random_projector(shape.hidden, words.shape[1], seed + 1)
     projector.load_state_dict({name: torch.from_numpy(value) for name, value in start.items()})
-    return Namer(model, projector, torch.nn.Linear(shape.hidden, 64), torch.from_numpy(words))
+    teacher = torch.nn.Linear(shape.hidden, 64)
+    pooled = torch.nn.Linear(shape.hidden, len(SLOTS) * len(WORDS))
+    return Namer(model, projector, teacher, pooled, torch.from_numpy(words))
 
 
 def ProjectorLike(into: int, out: int) -> Any:  # noqa: N802 - it makes a module, as a class would

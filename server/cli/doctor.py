@@ -120,9 +120,16 @@ def _writable(root: Path) -> str:
 def _role_check(settings: Settings, role: str) -> Check:
     value = str(getattr(settings, role))
     if value == "embedded":
-        detail = "embedded" + (" (pixel stand-in)" if role == "vlm" else "")
+        detail = "embedded" + (f" ({_embedded_vlm()})" if role == "vlm" else "")
         return Check(name=f"model {role}", ok=True, detail=detail)
     return _checked(f"model {role}", lambda: _reachable(role, value, settings))
+
+
+def _embedded_vlm() -> str:
+    from models.vlm_shipped import read_manifest
+
+    manifest = read_manifest()
+    return "pixel stand-in" if manifest is None else f"{manifest.name} {manifest.version}"
 
 
 def _reachable(role: str, value: str, settings: Settings) -> str:

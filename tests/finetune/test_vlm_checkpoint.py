@@ -117,3 +117,13 @@ def test_transformers_loads_a_checkpoint_whole_and_offline(tmp_path):
     with torch.inference_mode():
         scores = model(**inputs).logits
     assert torch.isfinite(scores).all()
+
+
+def test_parts_are_read_by_the_names_that_training_writes(tmp_path):
+    from safetensors.numpy import save_file
+
+    parts = tiny_parts()
+    write_parts(tmp_path, parts.tower, parts.projector)
+    whole = {f"model.multi_modal_projector.{name}": value for name, value in parts.projector.items()}
+    save_file(whole, str(tmp_path / "projector.safetensors"))
+    assert set(read_parts(tmp_path).projector) == set(parts.projector)

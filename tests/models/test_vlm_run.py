@@ -33,6 +33,16 @@ def test_the_cache_of_keys_and_values_changes_nothing(folder):
     assert [model.answer(_picture(), question, longest=n).tokens for n in (1, 3)] == [whole[:1], whole[:3]]
 
 
+def test_what_is_kept_of_an_image_changes_no_answer_about_it(folder):
+    kept, fresh = Checkpoint(folder), Checkpoint(folder)
+    first, second = "what is the shape?", "is there a red circle?"
+    kept.answer(_picture(), first)
+    again = kept.answer(_picture(), second)
+    assert again.tokens == fresh.answer(_picture(), second).tokens
+    other = kept.answer(_picture(1), second)
+    assert other.probabilities[0] != again.probabilities[0]
+
+
 def test_another_picture_gives_other_probabilities(folder):
     model = Checkpoint(folder)
     first, second = (model.answer(_picture(seed), "what is the shape?") for seed in (0, 1))
