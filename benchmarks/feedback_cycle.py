@@ -83,7 +83,7 @@ def first_cycle(root: Path, steps: int) -> dict[str, Any]:
     return {
         "name": "first",
         "model": MODEL,
-        "data": {"sources": [], "onto": [BASE]},
+        "data": {"sources": []},
         "train": {
             "recipe": str(recipe(root / "recipes", "first", from_scratch(steps, 30))),
             "base": "recipe",

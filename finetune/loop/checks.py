@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from core.errors import VidenceError
 from finetune.data.dataset import Dataset
+from finetune.data.guard import EvalIndex
+from finetune.data.near import question_key
+from finetune.data.personal import find_personal
+from finetune.data.prints import ImagePrint, PrintCache, print_of_file
 from finetune.data.rows import TrainRow
-from finetune.loop.queue import item_id
 
 
 class Overlap(Protocol):
@@ -30,71 +30,71 @@ class Personal(Protocol):
         ...
 
 
-_PERSONAL = (
-    ("email", re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+")),
-    ("card", re.compile(r"\b(?:\d[ -]?){13,19}\b")),
-    ("phone", re.compile(r"(?<![\d.,])\+?\d[\d ()/-]{7,}\d(?![\d.,])")),
-)
-
-
-def plain_personal(text: str) -> list[str]:
-    """Find mail addresses, card and telephone numbers by their form."""
-    return [kind for kind, pattern in _PERSONAL if pattern.search(text)]
+def personal(text: str) -> list[str]:
+    """Find mail addresses, telephone and card numbers and the like by form and check digit."""
+    return [span.kind for span in find_personal(text)]
 
 
 class HeldOut:
-    """Exact overlap with data sets that are measured on: the same image, or the same question without one.
+    """Overlap with what is measured on: the same image or nearly, or the same question without one.
 
     Every question about an image that is measured on is refused, not only the same one: a model that was
     taught the image has seen the test.
 
     Args:
-        folders: Data sets. Of those the dev and test rows count; of `whole` ones, all rows.
-        whole: Data sets that are for measuring only.
+        folders: Data sets. Of those the dev and test rows count.
+        whole: Data sets that are for measuring only: all rows count.
+        evaluation: Folders of evaluation data in any format (`finetune.data.guard`).
+        cache: Keeps the prints of images between calls.
     """
 
-    def __init__(self, folders: Iterable[Path], *, whole: Iterable[Path] = ()) -> None:
-        self._images: dict[str, str] = {}
-        self._questions: dict[str, str] = {}
-        for folder in folders:
-            self._add(folder, everything=False)
-        for folder in whole:
-            self._add(folder, everything=True)
+    def __init__(
+        self,
+        folders: Iterable[Path] = (),
+        *,
+        whole: Iterable[Path] = (),
+        evaluation: Iterable[Path] = (),
+        cache: PrintCache | None = None,
+    ) -> None:
+        places: dict[str, tuple[Path, str]] = {}
+        questions: dict[str, str] = {}
+        for folder, everything in [*((one, False) for one in folders), *((one, True) for one in whole)]:
+            _collect(folder, everything, places, questions)
+        prints = _prints({sha: path for sha, (path, _) in places.items()}, cache)
+        self._own = EvalIndex(
+            {sha: (mark, places[sha][1]) for sha, mark in prints.items()},
+            questions,
+        )
+        raw = list(evaluation)
+        self._raw = EvalIndex.of(raw, cache) if raw and cache is not None else None
 
     def __call__(self, row: TrainRow, image: Path | None) -> str:
         """Return the name of the set that holds the row's image or, without one, its question."""
-        if row.image_sha256 is None:
-            return self._questions.get(item_id(row.question, None), "")
-        known = {row.image_sha256, str(row.metadata.get("given_sha256") or "")}
-        found = next((self._images[sha] for sha in sorted(known) if sha in self._images), "")
-        if found or image is None:
-            return found
-        return self._images.get(pixels_of(image), "")
-
-    def _add(self, folder: Path, *, everything: bool) -> None:
-        dataset = Dataset(folder)
-        for row in dataset.rows():
-            if everything or row.split != "train":
-                name = f"{folder.name}:{row.split}"
-                if row.image_sha256 is None:
-                    self._questions.setdefault(item_id(row.question, None), name)
-                elif row.image_sha256 not in self._images:
-                    self._images[row.image_sha256] = name
-                    path = dataset.image_path(row)
-                    if path is not None and path.exists():
-                        self._images.setdefault(pixels_of(path), name)
+        indexes = [self._own, *([self._raw] if self._raw is not None else [])]
+        if image is None:
+            found = [index.text(row.question) for index in indexes] if row.image_sha256 is None else []
+            return next((hit[1] for hit in found if hit), "")
+        given = str(row.metadata.get("given_sha256") or "")
+        mark = print_of_file(image)
+        hits = (index.files.get(given) or (index.image(mark) or ("", ""))[1] for index in indexes)
+        return next(filter(None, hits), "")
 
 
-def pixels_of(path: Path) -> str:
-    """Return a hash of an image's pixels: the same picture saved in another way has the same one."""
-    from PIL import Image
+def _collect(
+    folder: Path, everything: bool, places: dict[str, tuple[Path, str]], questions: dict[str, str]
+) -> None:
+    dataset = Dataset(folder)
+    for row in dataset.rows():
+        if everything or row.split != "train":
+            name = f"{folder.name}:{row.split}"
+            path = dataset.image_path(row)
+            if row.image_sha256 is None:
+                questions.setdefault(question_key(row.question), name)
+            elif path is not None and path.exists():
+                places.setdefault(row.image_sha256, (path, name))
 
-    try:
-        with Image.open(path) as picture:
-            rgb = picture.convert("RGB")
-            head = f"{rgb.width}x{rgb.height}:".encode()
-            return "px" + hashlib.sha256(head + rgb.tobytes()).hexdigest()
-    except OSError as error:
-        raise VidenceError(
-            "invalid_input", f"{path} is no image that can be read: {error}", help="Replace or remove it."
-        ) from error
+
+def _prints(places: dict[str, Path], cache: PrintCache | None) -> dict[str, ImagePrint]:
+    if cache is not None:
+        return cache.get(places).prints
+    return {sha: print_of_file(path) for sha, path in places.items()}

@@ -23,6 +23,7 @@ class CycleData(Contract):
     sources: tuple[str, ...] = Field(("feedback", "queue"), description="feedback, queue, or a file's path.")
     onto: tuple[str, ...] = Field((), description="Data sets whose rows come along in the new one.")
     held_out: tuple[str, ...] = Field((), description="Data sets for measuring only, names or folders.")
+    evaluation: tuple[str, ...] = Field((), description="Folders of evaluation data in any format.")
     agreement: float = Field(0.6, ge=0.5, le=1.0, description="Share of users that an answer needs.")
     exclude_users: tuple[str, ...] = Field((), description="Users whose votes do not count.")
     confirmed: bool = Field(True, description="Whether answers that were rated up are learned, too.")

@@ -92,6 +92,8 @@ def steps_of(shop: Workshop) -> list[CycleStep]:
 
 def _data_plan(shop: Workshop) -> str:
     data = shop.config.data
+    if not data.sources and not data.onto:
+        return "nothing: no sources, and nothing to put them onto"
     onto = f" onto {', '.join(data.onto)}" if data.onto else ""
     return f"make the data set {shop.config.name} from {', '.join(data.sources)}{onto}"
 
@@ -103,6 +105,9 @@ def _data(shop: Workshop) -> Mapping[str, Any]:
     meanwhile.
     """
     data, name = shop.config.data, shop.config.name
+    if not data.sources and not data.onto:
+        # A first model, of data sets that are there.
+        return {"name": "", "version": "", "votes": 0, "rows": 0, "production": shop.production()}
     folder = data_folder(shop.root) / name
     mark = f"cycle {name} {shop.config.sha256}"
     if (folder / "dataset.json").is_file() and any(
@@ -120,7 +125,8 @@ def _data(shop: Workshop) -> Mapping[str, Any]:
             out=name,
             sources=data.sources,
             onto=data.onto,
-            held_out=(*data.held_out,),
+            held_out=data.held_out,
+            evaluation=data.evaluation,
             agreement=data.agreement,
             exclude=data.exclude_users,
             confirmed=data.confirmed,

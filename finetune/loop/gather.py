@@ -10,7 +10,8 @@ from core.errors import invalid_input, not_found
 from core.feedback_store import FeedbackStore
 from core.images import ImageStore
 from finetune.data.dataset import Dataset
-from finetune.loop.checks import HeldOut, plain_personal
+from finetune.data.prints import PrintCache
+from finetune.loop.checks import HeldOut, personal
 from finetune.loop.incorporate import IncorporateReport, Options, incorporate
 from finetune.loop.queue import CandidateQueue
 from finetune.loop.votes import Vote, from_feedback, from_file, from_queue
@@ -25,6 +26,8 @@ class Request:
     """`feedback`, `queue`, or the path of a file."""
     onto: tuple[str, ...] = ()
     held_out: tuple[str, ...] = ()
+    evaluation: tuple[str, ...] = ()
+    """Folders of evaluation data in any format."""
     agreement: float = 0.6
     exclude: tuple[str, ...] = ()
     confirmed: bool = True
@@ -50,8 +53,8 @@ def make(
         target,
         request.out,
         images,
-        overlap=held_out(root, request.held_out, besides=target.folder),
-        personal=plain_personal,
+        overlap=held_out(root, request, besides=target.folder),
+        personal=personal,
         onto=[Dataset(find(root, name)) for name in request.onto],
         options=Options(
             agreement=request.agreement, excluded=frozenset(request.exclude), made_by=request.made_by
@@ -75,11 +78,14 @@ def find(root: Path, name: str) -> Path:
     raise not_found(f"There is no data set {name}", help="List them: vidence finetune data --help")
 
 
-def held_out(root: Path, names: Iterable[str], *, besides: Path) -> HeldOut:
-    """Return the check against every dev and test split of the data folder, and whole sets by name."""
+def held_out(root: Path, request: Request, *, besides: Path) -> HeldOut:
+    """Return the check against every dev and test split of the data folder, and what else is named."""
     folders = sorted(path.parent for path in data_folder(root).glob("*/dataset.json"))
     return HeldOut(
-        [folder for folder in folders if folder != besides], whole=[find(root, name) for name in names]
+        [folder for folder in folders if folder != besides],
+        whole=[find(root, name) for name in request.held_out],
+        evaluation=[Path(name).expanduser() for name in request.evaluation],
+        cache=PrintCache(root / "finetune" / "eval_prints.db"),
     )
 
 

@@ -172,11 +172,24 @@ def _base(target: Dataset, onto: Sequence[Dataset]) -> tuple[dict[str, TrainRow]
         for row in dataset.rows():
             path = dataset.image_path(row)
             if path is not None:
-                relative, _ = target.add_image(path.read_bytes(), path.suffix)
-                rows[row.id] = row.model_copy(update={"image": relative})
+                _bring(path, target)
+                rows[row.id] = row.model_copy(update={"image": f"images/{path.name}"})
             else:
                 rows[row.id] = row
     return rows, tuple(parents)
+
+
+def _bring(path: Path, target: Dataset) -> None:
+    """Let an image of another data set lie in this one, too: by a hard link where the disk allows it."""
+    place = target.folder / "images" / path.name
+    if place.exists():
+        return
+    place.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        # Files of data sets are named by their content and never changed, so that they can be shared.
+        place.hardlink_to(path)
+    except OSError:
+        write_whole(place, path.read_bytes())
 
 
 def _by_question(rows: Iterable[TrainRow]) -> dict[str, list[TrainRow]]:

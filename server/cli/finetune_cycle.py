@@ -94,7 +94,8 @@ def _said(step: str, report: CycleReport) -> str:
     if not body:
         return ""
     if step == "data":
-        return f"{body['name']}@{body['version']}: {body['rows']} rows of {body['votes']} votes"
+        made = f"{body['name']}@{body['version']}: {body['rows']} rows of {body['votes']} votes"
+        return made if body["name"] else "no new data"
     if step == "train":
         return f"{body['steps']} steps, loss {body['first_loss']:.3f} to {body['last_loss']:.3f}"
     if step == "merge":

@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 
 from core.feedback_store import FeedbackStore
-from core.settings import Settings, load_settings
+from core.settings import load_settings
 from server.cli.finetune_queue import open_images, open_queue
 from server.cli.output import emit_json, err_console, handle_errors, out_console
 
@@ -32,6 +32,10 @@ def incorporate(
         list[str] | None,
         typer.Option("--held-out", help="A data set for measuring only, name or folder; repeatable."),
     ] = None,
+    evaluation: Annotated[
+        list[str] | None,
+        typer.Option("--evaluation", help="A folder of evaluation data in any format; repeatable."),
+    ] = None,
     agreement: Annotated[
         float, typer.Option(min=0.5, max=1.0, help="Share of users that an answer needs where they differ.")
     ] = 0.6,
@@ -45,54 +49,33 @@ def incorporate(
 ) -> None:
     """Make a new data version of what people said; the stores stay as they are.
 
-    Where users differ the majority counts, and what stays open is shown. Rows that a set for measuring holds
-    (dev and test splits of every data set, and --held-out), personal data and lost images are left out and
-    counted. Suspicious users are named. For example:
+    Where users differ the majority counts, and what stays open is shown. Left out and counted: rows that a
+    set for measuring holds (dev and test splits of every data set, --held-out, --evaluation; the same image,
+    or nearly, or the same question without one), personal data, lost images. Suspicious users are named.
+    For example:
 
       vidence finetune incorporate --from feedback --from queue --onto base --out base-2
     """
+    from finetune.loop.gather import Request, make
+
     with handle_errors(as_json):
-        report = run_incorporate(
-            load_settings(),
-            out,
-            sources=sources or ["feedback", "queue"],
-            onto=onto or [],
-            held_out=held_out or [],
+        settings = load_settings()
+        request = Request(
+            out=out,
+            sources=tuple(sources or ("feedback", "queue")),
+            onto=tuple(onto or ()),
+            held_out=tuple(held_out or ()),
+            evaluation=tuple(evaluation or ()),
             agreement=agreement,
-            exclude=exclude or [],
+            exclude=tuple(exclude or ()),
             confirmed=confirmed,
         )
+        feedback, queue = FeedbackStore.under(settings.root), open_queue(settings)
+        report = make(settings.root, request, feedback, queue, open_images(settings))
         if as_json:
             emit_json(report.model_dump(mode="json"))
         else:
             show(report)
-
-
-def run_incorporate(
-    settings: Settings,
-    out: str,
-    *,
-    sources: list[str],
-    onto: list[str],
-    held_out: list[str],
-    agreement: float,
-    exclude: list[str],
-    confirmed: bool,
-) -> IncorporateReport:
-    """Make the data set and mark the candidates that are in it; raises what reading and writing raise."""
-    from finetune.loop.gather import Request, make
-
-    queue = open_queue(settings)
-    request = Request(
-        out=out,
-        sources=tuple(sources),
-        onto=tuple(onto),
-        held_out=tuple(held_out),
-        agreement=agreement,
-        exclude=tuple(exclude),
-        confirmed=confirmed,
-    )
-    return make(settings.root, request, FeedbackStore.under(settings.root), queue, open_images(settings))
 
 
 def show(report: IncorporateReport) -> None:

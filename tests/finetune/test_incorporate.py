@@ -12,7 +12,7 @@ from core.feedback_store import FeedbackStore, RatedRun
 from core.images import ImageStore
 from finetune.data.dataset import Dataset
 from finetune.data.rows import PreferenceRow, TrainRow
-from finetune.loop.checks import HeldOut, pixels_of, plain_personal
+from finetune.loop.checks import HeldOut, personal
 from finetune.loop.incorporate import IncorporateReport, Options, incorporate
 from finetune.loop.kinds import kind_of
 from finetune.loop.propose import Proposal, is_quoted, propose
@@ -49,7 +49,7 @@ def made(
         folder.name,
         images,
         overlap=held or HeldOut([]),
-        personal=plain_personal,
+        personal=personal,
         options=Options(**options),  # type: ignore[arg-type]
     )
     return report, target
@@ -191,7 +191,7 @@ def test_a_correction_takes_the_place_of_the_row_it_corrects(tmp_path: Path, ima
         "new",
         images,
         overlap=HeldOut([base.folder]),
-        personal=plain_personal,
+        personal=personal,
         onto=[base],
     )
     assert (report.replaced, report.parents) == (1, (f"base@{record.version}",))
@@ -317,10 +317,3 @@ def test_an_unreachable_chat_model_loses_no_label_and_says_why(tmp_path: Path) -
     assert report.fates == {"quoted": 1, "failed": 3}
     assert "failed with status 500" in report.stopped
     assert queue.counts()["labelled"] == 1
-
-
-def test_the_same_pixels_have_the_same_hash_however_they_are_saved(tmp_path: Path) -> None:
-    Image.new("RGB", (5, 4), "red").save(tmp_path / "a.png")
-    Image.new("RGB", (5, 4), "red").save(tmp_path / "b.bmp")
-    Image.new("RGB", (4, 5), "red").save(tmp_path / "c.png")
-    assert pixels_of(tmp_path / "a.png") == pixels_of(tmp_path / "b.bmp") != pixels_of(tmp_path / "c.png")
