@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.contracts import Box
 from core.errors import unavailable
-from finetune.augment.policy import Change
+from finetune.augment.policy import CHANGES, SPATIAL, Change
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,7 +39,10 @@ def change_image(
     import numpy as np
 
     height, width = pixels.shape[:2]
-    pipeline = _pipeline(tuple(changes), height, width, seed)
+    moving = bool(boxes) and any(change in SPATIAL for change in changes)
+    pipeline = _pipeline(tuple(changes), height, width, seed, moving=moving)
+    if not moving:
+        return np.ascontiguousarray(pipeline(image=pixels)["image"]), tuple(boxes)
     labels = list(range(len(boxes)))
     done = pipeline(image=pixels, bboxes=[_inside(box, width, height) for box in boxes], labels=labels)
     found = {int(label): box for label, box in zip(done["labels"], done["bboxes"], strict=True)}
@@ -49,8 +52,6 @@ def change_image(
 
 def choose(random: Random, free: frozenset[Change], most: int = 3) -> tuple[Change, ...]:
     """Pick one to `most` of the allowed changes, spatial ones first (they move the boxes' grid)."""
-    from finetune.augment.policy import CHANGES, SPATIAL
-
     options = [change for change in CHANGES if change in free]
     if not options:
         return ()
@@ -58,11 +59,12 @@ def choose(random: Random, free: frozenset[Change], most: int = 3) -> tuple[Chan
     return tuple(sorted(picked, key=lambda change: (change not in SPATIAL, CHANGES.index(change))))
 
 
-def _pipeline(changes: tuple[Change, ...], height: int, width: int, seed: int) -> Any:
+def _pipeline(changes: tuple[Change, ...], height: int, width: int, seed: int, *, moving: bool) -> Any:
     library = load_albumentations()
     steps = [_step(library, change, height, width, Random(f"{seed}:{change}")) for change in changes]
     boxes = library.BboxParams(format="pascal_voc", label_fields=["labels"], min_area=0, min_visibility=0)
-    return library.Compose(steps, bbox_params=boxes, seed=seed)
+    # The library warns of boxes that nothing moves.
+    return library.Compose(steps, bbox_params=boxes if moving else None, seed=seed)
 
 
 def _step(library: Any, change: Change, height: int, width: int, random: Random) -> Any:
