@@ -12,6 +12,7 @@ from server.cli.finetune_augment import augment
 from server.cli.finetune_cycle import cycle
 from server.cli.finetune_data import data
 from server.cli.finetune_evaluate import evaluate, gate
+from server.cli.finetune_export import export
 from server.cli.finetune_incorporate import incorporate
 from server.cli.finetune_label import app as label_app
 from server.cli.finetune_merge import merge
@@ -35,6 +36,7 @@ app.command("list")(list_)
 app.command()(show)
 app.command()(promote)
 app.command()(rollback)
+app.command()(export)
 app.command()(serve)
 app.command()(train)
 app.command()(incorporate)
