@@ -47,15 +47,28 @@ def base_of(run: RunFolder, root: Path, base: Path | None = None) -> Path:
     Raises:
         VidenceError: `not_found`, saying how to name it.
     """
-    named = run.facts.get("base_path") or run.facts.get("base") or _configured(run)
-    text = str(named or "")
-    folder = base or Path(text.replace("home:", f"{root}/", 1) if text.startswith("home:") else text)
-    folder = folder.expanduser()
-    if (not text and base is None) or not (folder / "config.json").is_file():
+    text = str(run.facts.get("base") or _configured(run))
+    folder = base or (Path(text.replace("home:", f"{root}/", 1)) if text else None)
+    if folder is not None and (folder.expanduser() / "config.json").is_file():
+        return folder.expanduser()
+    cached = _cached(text) if base is None and text else None
+    if cached is None:
         raise not_found(
-            f"The base of run {run.folder.name} is not at {folder}", help="Name its folder with --base."
+            f"The base of run {run.folder.name} is not at {folder or 'a place that it names'}",
+            help="Name its folder with --base.",
         )
-    return folder
+    return cached
+
+
+def _cached(name: str) -> Path | None:
+    """Return a hub model's folder in the local cache, if it is there."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(name, local_files_only=True))
+    except (HFValidationError, LocalEntryNotFoundError):
+        return None
 
 
 def _configured(run: RunFolder) -> str:

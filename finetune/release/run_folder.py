@@ -43,7 +43,7 @@ class RunFolder:
         """What the run was made of, as the registry keeps it."""
         facts = self.facts
         return Lineage(
-            run_id=str(facts.get("run_id") or self.folder.name),
+            run_id=str(facts.get("run") or facts.get("run_id") or self.folder.name),
             method=str(facts.get("task") or facts.get("method") or ""),
             base_sha256=str(facts.get("base_sha256") or facts.get("base_hash") or ""),
             config_sha256=str(facts.get("config_sha256") or ""),
