@@ -61,8 +61,8 @@ class CycleConfig(Contract):
 
     @property
     def sha256(self) -> str:
-        """Names the cycle's settings."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+        """Names the settings that differ from the defaults, so that a new key changes no old cycle."""
+        return hashlib.sha256(self.model_dump_json(exclude_defaults=True).encode()).hexdigest()
 
 
 def load_cycle(path: Path) -> CycleConfig:
