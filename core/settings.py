@@ -47,6 +47,9 @@ class Settings(BaseModel):
     reranker: ModelRole = "embedded"
     model_api_key: str = Field("", description="Sent to OpenAI-compatible servers, if they ask.")
     model_timeout_s: float = Field(60.0, gt=0)
+    chat_price_in: float = Field(0.0, ge=0, description="Price of a million tokens read, for cost estimates.")
+    chat_price_out: float = Field(0.0, ge=0, description="Price of a million tokens written.")
+    chat_calls_per_minute: float = Field(0.0, ge=0, description="Limit of synthesis; 0 for none.")
     vllm_python: str = Field("", description="Python of the environment that has vLLM; empty: this one.")
 
     image_encoder: str = Field(

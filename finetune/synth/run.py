@@ -64,7 +64,7 @@ def synthesise(
             a chat model cannot be reached (what was finished is kept).
     """
     if count < 1:
-        raise invalid_input("--count must be 1 or more")
+        raise invalid_input("--count must be 1 or more", help="For example --count 1000.")
     plan = {**options, "count": count}
     parts = _begin(dataset, plan)
     if parts is None:

@@ -22,6 +22,7 @@ from server.cli.finetune_register import list_, register, show
 from server.cli.finetune_rollback import rollback
 from server.cli.finetune_serve import serve
 from server.cli.finetune_synth import app as synth_app
+from server.cli.finetune_synth_from import captions, code, scans
 from server.cli.finetune_train import train
 
 app = typer.Typer(no_args_is_help=True)
@@ -43,6 +44,8 @@ app.command()(incorporate)
 app.command()(cycle)
 app.add_typer(queue_app, name="queue", help="Find what is worth labelling.")
 app.add_typer(label_app, name="label", help="Hand the queue to Label Studio, and take labels back.")
+for command in (scans, captions, code):
+    synth_app.command()(command)
 app.add_typer(
     synth_app,
     name="synth",

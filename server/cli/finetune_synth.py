@@ -49,6 +49,9 @@ def charts(
         float, typer.Option("--light", help="Share drawn by the fast light renderer instead of matplotlib.")
     ] = 0.5,
     shares: Shares = "8,1,1",
+    by: Annotated[
+        str, typer.Option("--by", help="`template`, or `chat`: the answerer role writes code and questions.")
+    ] = "template",
     preview: Preview = None,
     as_json: AsJson = False,
 ) -> None:
@@ -64,10 +67,17 @@ def charts(
         from finetune.synth.charts import VERSION, ChartMaker
 
         settings = load_settings()
-        parts = _shares(shares)
+        parts = read_shares(shares)
         cache = settings.root / "cache" / "matplotlib"
+        if by == "chat":
+            from server.cli.finetune_synth_chat import chat_charts
+
+            chat_charts(settings, out, count, seed, parts, cache, preview, as_json)
+            return
+        if by != "template":
+            raise invalid_input(f"--by {by} is unknown", help="Use template or chat.")
         options = {"maker": VERSION, "seed": seed, "shares": parts, "questions": questions, "light": light}
-        _make(
+        make_data_set(
             settings, out, lambda: ChartMaker(seed, cache, shares=parts, questions=questions, light=light),
             count, options, workers, preview, as_json,
         )  # fmt: skip
@@ -132,9 +142,9 @@ def _documents(
     with handle_errors(as_json):
         from finetune.synth.documents.maker import VERSION, DocumentMaker
 
-        parts = _shares(shares)
+        parts = read_shares(shares)
         options = {"maker": f"{VERSION}:{kind}", "seed": seed, "shares": parts, "questions": questions}
-        _make(
+        make_data_set(
             load_settings(), out, lambda: DocumentMaker(kind, seed, shares=parts, questions=questions),
             count, options, workers, preview, as_json,
         )  # fmt: skip
@@ -152,7 +162,8 @@ def data_set(settings: Settings, out: str) -> tuple[Dataset, str]:
     return Dataset(settings.root / "finetune" / "data" / out), out
 
 
-def _shares(text: str) -> tuple[float, float, float]:
+def read_shares(text: str) -> tuple[float, float, float]:
+    """Read `8,1,1`; raises `invalid_input`."""
     try:
         train, dev, test = (float(part) for part in text.split(","))
     except ValueError:
@@ -166,7 +177,7 @@ def _shares(text: str) -> tuple[float, float, float]:
     return train, dev, test
 
 
-def _make(
+def make_data_set(
     settings: Settings,
     out: str,
     factory: MakerFactory,
@@ -175,7 +186,8 @@ def _make(
     workers: int,
     preview: Path | None,
     as_json: bool,
-) -> None:
+) -> SynthReport:
+    """Make a data set, show what was made, and return the report."""
     from finetune.synth.preview import write_preview
     from finetune.synth.run import synthesise
 
@@ -184,10 +196,12 @@ def _make(
         report = synthesise(dataset, name, factory, count, options, workers=workers, progress=progress)
     if preview is not None:
         write_preview(dataset, preview)
-    _show(report, dataset, as_json)
+    show_report(report, dataset, as_json)
+    return report
 
 
-def _show(report: SynthReport, dataset: Dataset, as_json: bool) -> None:
+def show_report(report: SynthReport, dataset: Dataset, as_json: bool) -> None:
+    """Print what a run made, with what words alone would get right."""
     from finetune.synth.balance import text_alone
 
     record, bar = report.record, text_alone(dataset.rows())
