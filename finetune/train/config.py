@@ -229,10 +229,19 @@ class ContrastiveSection(Section):
     epochs: int = Field(40, ge=1, description="Passes with in-batch negatives.")
     hard_epochs: int = Field(20, ge=0, description="Passes with mined hard negatives after them.")
     hard_negatives: int = Field(8, ge=1, description="Nearest wrong texts of each image, mined each epoch.")
-    rate: float = Field(1e-3, gt=0, description="Learning rate.")
+    same_above: float = Field(
+        0.6,
+        ge=0,
+        le=1,
+        description="Captions as alike as that may be true of both images: no hard negatives.",
+    )
+    rate: float = Field(3e-4, gt=0, description="Learning rate.")
     dropout: float = Field(0.2, ge=0, lt=1, description="Dropout on the features.")
-    ridge: float = Field(0.3, gt=0, description="Of the closed form that training starts from.")
-    anchor: float = Field(1.0, ge=0, description="Weight of the squared distance from that start.")
+    ridge: float = Field(1.0, gt=0, description="Of the closed form that training starts from.")
+    prior: float = Field(
+        0.3, ge=0, description="Share of what the backbone's classes say in that start; 0 leaves it out."
+    )
+    anchor: float = Field(10.0, ge=0, description="Weight of the squared distance from that start.")
 
 
 class ContrastiveConfig(_Run):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from finetune.data.dataset import write_whole
 from finetune.data.rows import TrainRow
 from finetune.train.checkpoint import read_state, write_state
 from finetune.train.config import ContrastiveConfig
-from finetune.train.dual_encoder import Captioned, DualTrainer, recall_at, unit_rows
+from finetune.train.dual_encoder import Captioned, DualTrainer, class_prior, recall_at, unit_rows
 from finetune.train.limits import Limits, Progress
 from finetune.train.mixture import Source, open_source
 from finetune.train.model import require_torch
@@ -57,9 +58,10 @@ def train_dual(
     run: RunFolder,
     *,
     resume: bool = False,
-    max_seconds: float = float("inf"),
+    max_seconds: float = math.inf,
     progress: Progress = lambda _done, _total, _line: None,
     stop: Callable[[], bool] = lambda: False,
+    until: float = math.inf,
 ) -> Outcome:
     """Train, or go on training; the result is a folder for VIDENCE_IMAGE_ENCODER.
 
@@ -67,7 +69,7 @@ def train_dual(
         VidenceError: `invalid_input`, `not_found` or `unavailable`, saying what to do.
     """
     require_torch()
-    limits = Limits(max_seconds, stop)
+    limits = Limits(max_seconds, stop, until)
     root = settings.root
     train, measured = open_captions(config, root)
     embedder = open_embedder(settings)
@@ -84,7 +86,8 @@ def train_dual(
     features = ImageFeaturesCache(root)
     data = captioned(train, embedder, features, skipped)
     dev = captioned(measured, embedder, features, skipped) if measured else None
-    trainer = DualTrainer(data, config.contrastive, batch=config.optim.batch, seed=config.seed)
+    prior = _prior(data, embedder) if config.contrastive.prior else None
+    trainer = DualTrainer(data, config.contrastive, batch=config.optim.batch, seed=config.seed, prior=prior)
     done = _restore(run, trainer) if resume else 0
     run.cut_log(done)
     for where, reason in skipped if not resume else ():
@@ -94,11 +97,11 @@ def train_dual(
         line: dict[str, Any] = {"step": done + 1, "phase": phase, "loss": trainer.epoch(done)}
         done += 1
         ends = done in (config.contrastive.epochs, _total(config))
-        if dev is not None and (ends or done % config.evaluation.every == 0):
+        if dev is not None and (ends or done == until or done % config.evaluation.every == 0):
             line[f"dev_recall@{_AT}"] = measure(trainer, dev)
         run.append(line)
         progress(done, _total(config), line)
-        stopping = limits.reached() and done < _total(config)
+        stopping = limits.reached(done) and done < _total(config)
         if stopping or ends or done % config.checkpoints.every == 0:
             _save(run, trainer, done, config.checkpoints.keep)
         if stopping:
@@ -164,6 +167,14 @@ def measure(trainer: DualTrainer, data: Captioned) -> float:
     """Return recall@5 of captions among the images that were not trained on."""
     image, text = trainer.matrices
     return recall_at(unit_rows(data.images @ image), unit_rows(data.texts @ text), data.owner, _AT)
+
+
+def _prior(data: Captioned, embedder: Embedder) -> Any:
+    from models.backbone import image_classes, weights_file
+    from models.backbone_weights import read_checkpoint
+
+    captions = embedder.embed([item.caption for item in image_classes()])
+    return class_prior(read_checkpoint(weights_file())["_fc.weight"], captions, data.images)
 
 
 def _total(config: ContrastiveConfig) -> int:

@@ -1,9 +1,9 @@
 """The dual encoder's loss, its hard negatives, and its measure; arrays in, two matrices out.
 
 Both towers are frozen and seen once (the image backbone's pooled features, the text model's vectors), so a
-run takes seconds. It starts from a closed form, the ridge regression from image features to the mean vector
-of their captions, in the text vectors' own principal axes, and is held near it: a few hundred images are far
-too few to find 1280 x d weights from nothing.
+run takes seconds. It starts from a closed form and is held near it, because a few hundred images are far too
+few to find 1280 x d weights from nothing: ridge regression from image features to the mean vector of their
+captions, towards what the backbone's own classes say, in the text vectors' principal axes.
 """
 
 from __future__ import annotations
@@ -40,26 +40,49 @@ class Captioned:
         return Captioned(self.images[images], self.texts[kept], place[self.owner[kept]])
 
 
-def closed_form(data: Captioned, dim: int, ridge: float) -> tuple[Array, Array]:
+def closed_form(
+    data: Captioned, dim: int, ridge: float, prior: Array | None = None, share: float = 0.0
+) -> tuple[Array, Array]:
     """Return where training starts: `image` (1280, d) by ridge regression, `text` (width, d) principal axes.
 
     Args:
         data: The training images.
         dim: d; at most the text vectors' width.
-        ridge: Added to the diagonal, as a share of the mean of it.
+        ridge: Pull towards the prior (or 0), as a share of the mean squared length of the features.
+        prior: A matrix (1280, width) that is roughly right before any caption was seen, see `class_prior`.
+        share: What it is multiplied by.
     """
     import numpy as np
 
-    dim = min(dim, data.texts.shape[1])
-    _, _, axes = np.linalg.svd(data.texts, full_matrices=False)
-    text = axes[:dim].T if len(axes) >= dim else np.eye(data.texts.shape[1], dim)
+    width = data.texts.shape[1]
+    dim = min(dim, width)
+    _, _, axes = np.linalg.svd(data.texts, full_matrices=len(data.texts) < dim)
+    text = axes[:dim].T
     counts = np.bincount(data.owner, minlength=len(data.images))[:, None]
-    means = np.zeros((len(data.images), data.texts.shape[1]))
+    means = np.zeros((len(data.images), width))
     np.add.at(means, data.owner, data.texts)
+    start = np.zeros((data.images.shape[1], width)) if prior is None else share * prior
     gram = data.images @ data.images.T  # the dual form: images are fewer than features
     gram = gram + ridge * np.trace(gram) / len(gram) * np.eye(len(gram))
-    image = data.images.T @ np.linalg.solve(gram, (means / np.maximum(counts, 1)) @ text)
+    rest = means / np.maximum(counts, 1) - data.images @ start
+    image = (start + data.images.T @ np.linalg.solve(gram, rest)) @ text
     return image.astype(np.float32), text.astype(np.float32)
+
+
+def class_prior(classifier: Array, captions: Array, images: Array) -> Array:
+    """Return what the backbone's own classes say: features to class scores to the classes' caption vectors.
+
+    Args:
+        classifier: The backbone's class weights, shape (classes, 1280).
+        captions: Vectors of a caption of each class, shape (classes, width).
+        images: Features, shape (N, 1280); the result takes them to a mean squared length of 1.
+    """
+    import numpy as np
+
+    prior = (classifier - classifier.mean(0)).T @ (captions - captions.mean(0))
+    size = float(np.sqrt(np.square(images @ prior).sum(1).mean()))
+    result: Array = (prior / max(size, 1e-9)).astype(np.float32)
+    return result
 
 
 class DualTrainer:
@@ -70,12 +93,21 @@ class DualTrainer:
         section: The recipe's numbers.
         batch: Images in a batch.
         seed: Of batches, captions and dropout.
+        prior: See `class_prior`.
     """
 
-    def __init__(self, data: Captioned, section: ContrastiveSection, *, batch: int, seed: int) -> None:
+    def __init__(
+        self,
+        data: Captioned,
+        section: ContrastiveSection,
+        *,
+        batch: int,
+        seed: int,
+        prior: Array | None = None,
+    ) -> None:
         import torch
 
-        image, text = closed_form(data, section.dim, section.ridge)
+        image, text = closed_form(data, section.dim, section.ridge, prior, section.prior)
         self._section, self._batch, self._seed = section, batch, seed
         self._images = torch.from_numpy(data.images)
         self._texts = torch.from_numpy(data.texts)
@@ -84,6 +116,7 @@ class DualTrainer:
         self.weights: dict[str, torch.Tensor] = {
             name: value.clone().requires_grad_() for name, value in self._start.items()
         }
+        self._true: torch.Tensor | None = None
         self.optimiser = torch.optim.Adam(list(self.weights.values()), lr=section.rate)
 
     @property
@@ -164,10 +197,23 @@ class DualTrainer:
             seen = functional.normalize(self._images @ self.weights["image"], dim=-1)
             said = functional.normalize(self._texts @ self.weights["text"], dim=-1)
             scores = seen @ said.T
-            own = torch.arange(len(seen))[:, None] == self._owner[None]
-            scores = scores.masked_fill(own, -2.0)
-            count = min(self._section.hard_negatives, len(seen) - 1)
+            scores = scores.masked_fill(self._alike(), -2.0)
+            count = min(self._section.hard_negatives, len(seen) - 1)  # beyond it there may be none
             return scores.topk(count, dim=1).indices, scores.T.topk(count, dim=1).indices
+
+    def _alike(self) -> torch.Tensor:
+        """Return which captions may be true of which image, (N, M): its own, and those that say the same."""
+        import torch
+        from torch.nn import functional
+
+        if self._true is None:
+            units = functional.normalize(self._texts, dim=-1)
+            nearest = torch.full((len(self._images), len(units)), -1.0)
+            index = self._owner[:, None].expand(-1, len(units))
+            nearest = nearest.scatter_reduce(0, index, units @ units.T, "amax")
+            own = torch.arange(len(self._images))[:, None] == self._owner[None]
+            self._true = own | (nearest >= self._section.same_above)
+        return self._true
 
 
 def recall_at(

@@ -18,8 +18,10 @@ class Limits:
 
     max_seconds: float = math.inf
     stop: Callable[[], bool] = field(default=lambda: False)
+    until: float = math.inf
+    """Stop after this step."""
     started: float = field(default_factory=time.monotonic)
 
-    def reached(self) -> bool:
-        """Whether to stop now."""
-        return self.stop() or time.monotonic() - self.started >= self.max_seconds
+    def reached(self, step: int) -> bool:
+        """Whether to stop after this step."""
+        return step >= self.until or self.stop() or time.monotonic() - self.started >= self.max_seconds

@@ -94,11 +94,13 @@ class Loop:
                     self._record({"step": step, "event": "eval", **self.measure()})
                     self._training_mode(self._config.phases[index])
                 progress(step, self._plan.total, line)
-                stopping = self._agreed(limits.reached()) and step < self._plan.total
+                stopping = self._agreed(limits.reached(step)) and step < self._plan.total
                 if stopping or step % self._config.checkpoints.every == 0 or step == self._plan.total:
                     self._save(step, optimiser, last=at + 1 == self._plan.steps[index])
                     saved = step
                 if stopping:
+                    if step >= limits.until:
+                        self._record({"step": step, "event": "eval", **self.measure()})
                     return False
             self._close_phase(module)
         if saved < step:

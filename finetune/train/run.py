@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from finetune.data.dataset import write_whole
-from finetune.train.config import AnyConfig, AnyTuned, ContrastiveConfig, DpoConfig
-from finetune.train.contrastive import plan_dual
+from finetune.train.config import AnyTuned, DpoConfig
 from finetune.train.encode import Encoder
 from finetune.train.features import FeatureCache
 from finetune.train.limits import Limits, Progress
@@ -24,10 +24,8 @@ from finetune.train.setup import Plan, make_plan
 from finetune.train.trackers import open_tracker
 
 
-def plan_run(config: AnyConfig, root: Path, run: RunFolder) -> Outcome:
+def plan_run(config: AnyTuned, root: Path, run: RunFolder) -> Outcome:
     """Return what a run would do, without loading the model or writing anything."""
-    if isinstance(config, ContrastiveConfig):
-        return plan_dual(config, root, run)
     plan = make_plan(config, root)
     return _outcome(config, plan, run, "planned", 0, {})
 
@@ -38,9 +36,10 @@ def train_run(
     run: RunFolder,
     *,
     resume: bool = False,
-    max_seconds: float = float("inf"),
+    max_seconds: float = math.inf,
     progress: Progress = lambda _done, _total, _line: None,
     stop: Callable[[], bool] = lambda: False,
+    until: float = math.inf,
 ) -> Outcome:
     """Train, or go on training, and write the result when the end is reached.
 
@@ -52,12 +51,13 @@ def train_run(
         max_seconds: Stop cleanly after so long.
         progress: Told after each step: done, total, the log's line.
         stop: Asked after each step whether to stop cleanly (a signal, for example).
+        until: Stop cleanly, and measure, after this step.
 
     Raises:
         VidenceError: `invalid_input`, `not_found` or `unavailable`, saying what to do.
     """
     require_ml()
-    limits = Limits(max_seconds, stop)
+    limits = Limits(max_seconds, stop, until)
     plan = make_plan(config, root)
     import torch
     from accelerate import Accelerator
@@ -95,6 +95,8 @@ def train_run(
             return _outcome(config, plan, run, "paused", _last_step(run), {})
         measured = loop.measure() if accelerator.is_main_process else {}
         if accelerator.is_main_process:
+            if measured:
+                run.append({"step": plan.total, "event": "eval", **measured})
             _write_result(config, plan, run, model, family, loop.parts, measured, facts, processor)
     finally:
         tracker.close()

@@ -18,6 +18,7 @@ from server.cli.output import emit_json, err_console, handle_errors, out_console
 
 if TYPE_CHECKING:
     from finetune.train.outcome import Outcome
+    from finetune.train.search import Found
 
 _SHOWN = 5
 
@@ -29,6 +30,11 @@ def train(
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="Change a key: phases.0.train.lora=1e-4. Repeatable.")
     ] = None,
+    space: Annotated[
+        list[str] | None,
+        typer.Option("--search", help="Try values: optim.batch=4,8. Repeatable; goes on where it was."),
+    ] = None,
+    trials: Annotated[int, typer.Option(min=1, help="With --search: at most so many combinations.")] = 8,
     max_seconds: Annotated[
         float, typer.Option(min=1, help="Stop cleanly after so long; --resume goes on.")
     ] = 3600.0,
@@ -54,6 +60,13 @@ def train(
             raise invalid_input(
                 "Name a recipe", help="For example: vidence finetune train configs/smoke.yaml"
             )
+        if space:
+            found = _search(recipe, run, set_ or [], space, trials, max_seconds, quiet=as_json)
+            if as_json:
+                emit_json(found.to_json())
+            else:
+                _show_search(found, recipe)
+            return
         outcome = _train(recipe, run, resume, set_ or [], max_seconds, dry_run=dry_run, quiet=as_json)
         if as_json:
             emit_json(outcome.to_json())
@@ -71,33 +84,49 @@ def _train(
     dry_run: bool,
     quiet: bool,
 ) -> Outcome:
-    from finetune.train.config import ContrastiveConfig
-    from finetune.train.contrastive import train_dual
     from finetune.train.recipe import load_config
-    from finetune.train.run import plan_run, train_run
     from finetune.train.run_folder import RunFolder
+    from finetune.train.start import plan, train
 
     settings = load_settings()
     config = load_config(recipe, overrides)
     folder = RunFolder(settings.root / "finetune" / "runs" / (name or config.name))
     if dry_run:
-        return plan_run(config, settings.root, folder)
+        return plan(config, settings, folder)
     with _progress(quiet) as progress, _asked_to_stop() as stop:
-        if isinstance(config, ContrastiveConfig):
-            return train_dual(
-                config,
-                settings,
-                folder,
-                resume=resume,
-                max_seconds=max_seconds,
-                progress=progress,
-                stop=stop,
-            )
-        return train_run(
+        return train(
             config,
-            settings.root,
+            settings,
             folder,
             resume=resume,
+            max_seconds=max_seconds,
+            progress=progress,
+            stop=stop,
+        )
+
+
+def _search(
+    recipe: Path,
+    name: str,
+    overrides: list[str],
+    space: list[str],
+    trials: int,
+    max_seconds: float,
+    *,
+    quiet: bool,
+) -> Found:
+    from finetune.train.recipe import load_config
+    from finetune.train.search import choices, search
+
+    settings = load_settings()
+    config = load_config(recipe, overrides)
+    folder = settings.root / "finetune" / "runs" / (name or f"{config.name}-search")
+    with _progress(quiet) as progress, _asked_to_stop() as stop:
+        return search(
+            lambda chosen: load_config(recipe, [*overrides, *chosen]),
+            choices(space, trials, config.seed),
+            settings,
+            folder,
             max_seconds=max_seconds,
             progress=progress,
             stop=stop,
@@ -161,6 +190,19 @@ def _show(outcome: Outcome, recipe: Path) -> None:
         err_console().print(f"... and {len(outcome.skipped) - _SHOWN:,} more, see log.jsonl")
     if outcome.status == "paused":
         err_console().print(f"Go on: vidence finetune train {escape(str(recipe))} --resume")
+
+
+def _show_search(found: Found, recipe: Path) -> None:
+    table = Table("trial", "values", "steps", "score", "by")
+    for trial in found.trials:
+        values = " ".join(trial.overrides)
+        table.add_row(trial.name, escape(values), f"{trial.steps:,}", f"{trial.score:.4g}", trial.measure)
+    out_console().print(table)
+    if not found.finished:
+        err_console().print(f"Go on: the same command again ({escape(str(recipe))})")
+        return
+    chosen = " ".join(f"--set {item}" for item in found.trials[0].overrides)
+    out_console().print(f"Best: vidence finetune train {escape(str(recipe))} {escape(chosen)}")
 
 
 def _explain(as_json: bool) -> None:
