@@ -16,6 +16,7 @@ from finetune.vlm.chart_spec import ChartSpec, Rgb
 if TYPE_CHECKING:
     from PIL import Image
 
+_VISIBLE = 90  # marks darker than this would drown in a dark page
 _SIDE = 448  # twice the tower's side: reducing it smooths the edges
 
 
@@ -43,9 +44,9 @@ class Style:
     top: float
 
 
-def random_style(rng: Random) -> Style:
-    """Draw a style: light or dark pages, margins, grids, labels, fonts."""
-    dark = rng.random() < 0.1
+def random_style(rng: Random, spec: ChartSpec) -> Style:
+    """Draw a style: pages, margins, grids, labels, fonts; dark pages only where marks stay visible."""
+    dark = rng.random() < 0.1 and min(max(rgb) for rgb in spec.rgb) > _VISIBLE
     page: Rgb = _grey(rng, 10, 50) if dark else _grey(rng, 225, 255)
     if rng.random() < 0.5 and not dark:
         page = (255, 255, 255)

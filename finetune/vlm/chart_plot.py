@@ -16,6 +16,14 @@ TRAIN_STYLES = ("default", "bmh", "seaborn-v0_8-whitegrid", "Solarize_Light2", "
 TEST_STYLES = ("ggplot", "fivethirtyeight", "dark_background", "grayscale", "seaborn-v0_8-darkgrid")
 
 
+_DARK = ("dark_background",)
+
+
+def fitting(spec: ChartSpec, styles: Sequence[str]) -> list[str]:
+    """Return the styles in which every mark of a chart can be seen: black ones need a light page."""
+    return [style for style in styles if style not in _DARK or "black" not in spec.colours]
+
+
 def plot(
     spec: ChartSpec, rng: Random, style: str, labels: Sequence[str] = (), title: str = ""
 ) -> Image.Image:

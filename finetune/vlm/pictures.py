@@ -15,7 +15,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from finetune.vlm.chart_drawing import draw, random_style
-from finetune.vlm.chart_plot import TRAIN_STYLES, plot
+from finetune.vlm.chart_plot import TRAIN_STYLES, fitting, plot
 from finetune.vlm.chart_spec import random_spec
 from finetune.vlm.slots import SHAPES, chart_facts, photo_facts, scan_facts, shape_facts
 
@@ -45,7 +45,7 @@ def drawn(number: int) -> Picture:
     """Draw training chart `number`, with Pillow."""
     rng = Random(f"train-{number}")  # noqa: S311 - drawings, not secrets
     spec = random_spec(rng)
-    return Picture("drawn", draw(spec, random_style(rng)), chart_facts(spec))
+    return Picture("drawn", draw(spec, random_style(rng, spec)), chart_facts(spec))
 
 
 def plotted(number: int) -> Picture:
@@ -57,7 +57,7 @@ def plotted(number: int) -> Picture:
         if rng.random() < 0.4
         else f"Figure {rng.randint(1, 99)}: {rng.choice(('sales', 'counts', 'mean'))}"
     )
-    image = plot(spec, rng, rng.choice(TRAIN_STYLES), title=title)
+    image = plot(spec, rng, rng.choice(fitting(spec, TRAIN_STYLES)), title=title)
     return Picture("plotted", image.resize((SIDE, SIDE), _bilinear()), chart_facts(spec))
 
 

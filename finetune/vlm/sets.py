@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from finetune.data.dataset import Dataset
 from finetune.data.rows import DatasetRecord, Split, TrainRow
 from finetune.vlm.chart_drawing import draw, random_style
-from finetune.vlm.chart_plot import TEST_STYLES, TRAIN_STYLES, plot
+from finetune.vlm.chart_plot import TEST_STYLES, TRAIN_STYLES, fitting, plot
 from finetune.vlm.chart_spec import ChartSpec, draw_colours, random_spec
 from finetune.vlm.pictures import held_out
 from finetune.vlm.questions import questions
@@ -43,7 +43,7 @@ def write_test_charts(folder: Path, count: int) -> DatasetRecord:
         spec = random_spec(rng)
         if number % 2:
             spec, labels, title = _from_table(tables[(number // 2) % len(tables)], rng)
-        picture = plot(spec, rng, rng.choice(TEST_STYLES), labels, title)
+        picture = plot(spec, rng, rng.choice(fitting(spec, TEST_STYLES)), labels, title)
         rows += _rows(folder, picture, spec, rng, "test")
     return Dataset(folder).write("embedded-charts-test", rows)
 
@@ -126,9 +126,9 @@ def _chart_rows(folder: Path, number: int, split: Split) -> list[TrainRow]:
     rng = Random(f"chart-{split}-{number}")  # noqa: S311
     spec = random_spec(rng)
     if rng.random() < _PLOTTED:
-        picture = plot(spec, rng, rng.choice(TRAIN_STYLES))
+        picture = plot(spec, rng, rng.choice(fitting(spec, TRAIN_STYLES)))
     else:
-        picture = draw(spec, random_style(rng))
+        picture = draw(spec, random_style(rng, spec))
     return _rows(folder, picture, spec, rng, split)
 
 

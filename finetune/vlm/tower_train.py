@@ -33,7 +33,7 @@ class TowerRecipe:
 
     steps: int = 2000
     batch: int = 32
-    rate: float = 1e-3
+    rate: float = 4e-4
     warmup: int = 60
     decay_from: float = 0.5
     weight_decay: float = 0.05
