@@ -19,6 +19,10 @@ def main() -> None:
     draw.add_argument("pool", type=Path, help="where chunks are kept; 80 MB each")
     draw.add_argument("chunks", type=int, help="how many")
     draw.add_argument("--first", type=int, default=0, help="number of the first; its content follows from it")
+    start = commands.add_parser(
+        "start", help="assemble an untrained checkpoint, for its word vectors or a test"
+    )
+    start.add_argument("folder", type=Path, help="where to write it: 290 MB")
     tower = commands.add_parser("tower", help="train tower and projector; goes on from the last checkpoint")
     tower.add_argument("pool", type=Path, help="chunks to learn from; more may come while it runs")
     tower.add_argument("run", type=Path, help="the run's folder")
@@ -34,7 +38,7 @@ def main() -> None:
     for command in (sets, draw):
         command.add_argument("--rad", type=Path, help="folder of VQA-RAD; left out without it")
     options = parser.parse_args()
-    {"sets": _sets, "draw": _draw, "tower": _tower, "ship": _ship}[options.command](options)
+    {"sets": _sets, "draw": _draw, "tower": _tower, "ship": _ship, "start": _start}[options.command](options)
 
 
 def _sets(options: argparse.Namespace) -> None:
@@ -51,6 +55,19 @@ def _draw(options: argparse.Namespace) -> None:
     from finetune.vlm.pool import build
 
     build(options.pool, options.chunks, rad=options.rad, first=options.first)
+
+
+def _start(options: argparse.Namespace) -> None:
+    import tempfile
+
+    from finetune.vlm.random_parts import random_projector, random_tower, write_parts
+    from models.vlm_assemble import assemble
+    from models.vlm_parts import TowerShape
+
+    shape = TowerShape()
+    with tempfile.TemporaryDirectory() as folder:
+        parts = write_parts(Path(folder), random_tower(shape), random_projector(shape.hidden, 576))
+        assemble(parts, options.folder)
 
 
 def _tower(options: argparse.Namespace) -> None:
