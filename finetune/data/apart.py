@@ -6,7 +6,7 @@ from finetune.data.dataset import Dataset
 from finetune.data.near import same_images
 from finetune.data.rows import DatasetRecord, Step, TrainRow
 from finetune.data.splits import Shares, SplitReport, split_rows
-from finetune.data.views import Progress, prints_of
+from finetune.data.views import Progress, prints_of, rows_of
 
 
 def apart(
@@ -20,7 +20,7 @@ def apart(
         again: Draw official splits anew, too.
         progress: Called while images are looked at.
     """
-    rows = dataset.rows()
+    rows = rows_of(dataset)
     prints = prints_of(dataset, rows, progress).prints
     kept, report = split_rows(rows, same_images(prints), shares, again=again)
     reasons = {f"leak: {name}": count for name, count in report.leaks.items()}

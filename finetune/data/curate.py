@@ -15,7 +15,7 @@ from finetune.data.marks import Engine, Marks, Thresholds, mark_rows
 from finetune.data.personal import mask
 from finetune.data.prints import ImagePrint
 from finetune.data.rows import DatasetRecord, Step, TrainRow
-from finetune.data.views import derive, prints_of
+from finetune.data.views import derive, prints_of, rows_of
 
 Progress = Callable[[str, int, int], None]
 _EXAMPLES = 5
@@ -76,7 +76,7 @@ def curate(
         VidenceError: `unavailable` where a filter was asked for whose package is missing.
     """
     engine = engine or LocalEngine(progress)
-    rows = dataset.rows()
+    rows = rows_of(dataset)
     result = Curation(rows)
     found = prints_of(dataset, rows, progress)
     result.drop("images", _broken(rows, found.broken), {})
@@ -94,7 +94,7 @@ def curate(
 
 def dedup(dataset: Dataset, *, near: bool = True, progress: Progress | None = None) -> Curation:
     """Return a data set's rows without repetitions, and the steps to record."""
-    rows = dataset.rows()
+    rows = rows_of(dataset)
     result = Curation(rows)
     _dedup(result, prints_of(dataset, rows, progress).prints, near)
     return result

@@ -28,6 +28,8 @@ class Span:
 
 _EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}")
 _CARD = re.compile(r"(?<![\w.,])\d(?:[ -]?\d){11,18}(?![\w]|[.,]\d)")
+_CARD_GROUPS = {(4, 4, 4, 4), (4, 6, 5), (4, 6, 4), (4, 4, 4, 4, 3), (4, 4, 4, 1)}
+"""How the numbers of cards are printed; other groups of digits are the ticks of an axis."""
 _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b", re.I)
 _SSN = re.compile(r"(?<![\w-])(?!000|666)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\w-])")
 _NINO = re.compile(r"\b(?![DFIQUV])[A-Z](?![DFIQUVO])[A-Z] ?\d{2} ?\d{2} ?\d{2} ?[A-D]\b")
@@ -38,7 +40,7 @@ _LICENCE = re.compile(
 _IP = re.compile(r"(?<![\d.])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\d.])")
 _URL = re.compile(r"\bhttps?://[^\s<>\"')]+")
 _PHONE = re.compile(
-    r"(?<![\w.,/$€£-])(?:\+\d{1,3}[ .-]?)?(?:\(\d{1,5}\)[ .-]?)?\d{2,5}(?:[ .-]\d{2,5}){1,4}"
+    r"(?<![\w./$€£-])(?<!\d,)(?:\+\d{1,3}[ .-]?)?(?:\(\d{1,5}\)[ .-]?)?\d{2,5}(?:[ .-]\d{2,5}){1,4}"
     r"(?:\s?(?:x|ext\.?)\s?\d{1,5})?"
     r"(?![\w%]|[.,/:-]\d)"
 )
@@ -92,7 +94,10 @@ def _plain(kind: str, *patterns: re.Pattern[str]) -> Finder:
 def _cards(text: str) -> Iterator[Span]:
     for hit in _CARD.finditer(text):
         digits = re.sub(r"\D", "", hit.group())
-        if len(set(digits)) > 2 and luhn(digits):
+        groups = tuple(len(part) for part in re.split(r"[ -]", hit.group()))
+        years = all(_YEAR.fullmatch(part) for part in re.split(r"[ -]", hit.group()))
+        printed = len(groups) == 1 or groups in _CARD_GROUPS
+        if len(set(digits)) > 1 and luhn(digits) and printed and not years:
             yield Span("card", hit.start(), hit.end())
 
 
@@ -114,15 +119,14 @@ def _phones(text: str) -> Iterator[Span]:
         count = sum(map(len, parts))
         if not 7 <= count <= 15 or _looks_else(body, parts):
             continue
-        dialled = body.startswith(("+", "(")) or len(parts) >= 3 or len(set(re.findall(r"[ .-]", body))) > 1
         near = text[max(0, hit.start() - 40) : hit.end() + 20]
-        if dialled or _CALLED.search(near) or (len(parts) == 2 and "-" in body and len(parts[0]) == 3):
+        if body.startswith(("+", "(")) or len(parts) >= 3 or _CALLED.search(near):
             yield Span("phone", hit.start(), hit.end())
 
 
 def _looks_else(body: str, parts: Sequence[str]) -> bool:
     """Whether digits in groups are years, a date, or thousands rather than a number to dial."""
-    if all(_YEAR.fullmatch(part) for part in parts) or any(_YEAR.fullmatch(part) for part in parts[:1]):
+    if _YEAR.fullmatch(parts[0]):
         return True
     date = len(parts) == 3 and len(parts[0]) <= 2 and len(parts[1]) <= 2 and bool(_YEAR.fullmatch(parts[2]))
     series = len(parts) > 2 and all(
@@ -131,7 +135,10 @@ def _looks_else(body: str, parts: Sequence[str]) -> bool:
     thousands = (
         " " in body and len(parts[0]) <= 3 and all(len(part) == 3 for part in parts[1:]) and len(parts) == 2
     )
-    return date or series or thousands
+    # Pairs of digits are dialled with a zero first (06 12 34 56 78); others are ticks (92 94 96 98 00).
+    ticks = len(parts) > 2 and not body.startswith(("0", "+", "(")) and max(map(len, parts)) == 2
+    mixed = "." in body and "-" in body and not body.startswith(("+", "("))
+    return date or series or thousands or (ticks and " " in body) or mixed
 
 
 _FINDERS = {

@@ -15,6 +15,18 @@ from finetune.data.rows import DatasetRecord, Step, TrainRow
 Progress = Callable[[str, int, int], None]
 
 
+def rows_of(dataset: Dataset) -> list[TrainRow]:
+    """Return all rows; raises `not_found` where there is no data set, `invalid_input` for a torn one."""
+    record = dataset.record
+    rows = dataset.rows()
+    if len(rows) != sum(record.rows.values()):
+        raise invalid_input(
+            f"{dataset.folder} holds {len(rows):,} rows, its record says {sum(record.rows.values()):,}",
+            help=f"Look at it: vidence data verify {dataset.folder.name}",
+        )
+    return rows
+
+
 def prints_of(dataset: Dataset, rows: Sequence[TrainRow], progress: Progress | None = None) -> Found:
     """Return the prints of the rows' images, and why others have none."""
     paths = {row.image_sha256: dataset.folder / row.image for row in rows if row.image and row.image_sha256}

@@ -67,11 +67,11 @@ def check(
     from finetune.data.guard import EvalIndex, check_against, counted
     from finetune.data.prints import PrintCache
     from finetune.data.rows import Step
-    from finetune.data.views import derive
+    from finetune.data.views import derive, rows_of
 
     with handle_errors(as_json):
         dataset = open_dataset(name)
-        rows = dataset.rows()
+        rows = rows_of(dataset)
         known = PrintCache(load_settings().root / "finetune" / "eval_prints.db")
         own = PrintCache(dataset.folder / "prints.db")
         with data_progress(as_json) as progress:
