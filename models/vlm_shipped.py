@@ -63,12 +63,19 @@ def check_files(manifest: Manifest, parts: Path, base: Path) -> None:
             )
 
 
-def checkpoint_folder(cache: Path, *, parts: Path = PARTS, say: Callable[[str], None] | None = None) -> Path:
+def checkpoint_folder(
+    cache: Path,
+    *,
+    parts: Path = PARTS,
+    base: Path | None = None,
+    say: Callable[[str], None] | None = None,
+) -> Path:
     """Return the assembled checkpoint, making and proving it on first use.
 
     Args:
         cache: Where checkpoints are kept, one folder a version.
         parts: The shipped parts.
+        base: The text model's GGUF file; by default the one in its package.
         say: Told what is going on; by default a line on stderr.
 
     Raises:
@@ -83,7 +90,7 @@ def checkpoint_folder(cache: Path, *, parts: Path = PARTS, say: Callable[[str], 
         return folder
     say = say or _on_stderr
     say("Preparing the embedded VLM, once: about half a minute and 290 MB in the cache.")
-    base = base_file()
+    base = base or base_file()
     check_files(manifest, parts, base)
     assemble(parts, folder, base=base)
     prove(manifest, folder)

@@ -127,3 +127,30 @@ def test_parts_are_read_by_the_names_that_training_writes(tmp_path):
     whole = {f"model.multi_modal_projector.{name}": value for name, value in parts.projector.items()}
     save_file(whole, str(tmp_path / "projector.safetensors"))
     assert set(read_parts(tmp_path).projector) == set(parts.projector)
+
+
+def test_a_card_says_nothing_of_families_with_few_questions():
+    from finetune.vlm.ship import right_by_family
+
+    report = {
+        "shapes": {"by_family": {"shape": [0.9, 100], "count": [1.0, 5]}},
+        "charts": {"by_family": {"shape": [0.5, 100], "trend": [0.7, 40]}},
+        "scans": {"by_family": {"other": [0.9, 300]}},
+    }
+    assert right_by_family(report) == {"shape": 0.7, "trend": 0.7}
+
+
+def test_gathered_parts_are_halves_that_read_back(tmp_path):
+    from finetune.vlm.ship import gather
+
+    parts = tiny_parts()
+    tower = write_parts(tmp_path / "tower", parts.tower, parts.projector)
+    text = write_parts(tmp_path / "text", parts.tower, parts.projector)
+    (text / "tower.safetensors").unlink()
+    delta = _adapter(text / "adapter")
+    out = gather(tower, text, tmp_path / "out")
+    found = read_parts(out)
+    assert found.shape == TOWER
+    np.testing.assert_allclose(found.lora["layers.1.mlp.up_proj.weight"].delta(), delta, atol=0.02)
+    with pytest.raises(VidenceError, match="missing"):
+        gather(tmp_path / "text", tmp_path / "nowhere", tmp_path / "other")
