@@ -11,13 +11,16 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from core.errors import VidenceError
 from finetune.release.hashing import file_hashes, version_of
 from finetune.release.records import Lineage, MergeReport
 from finetune.release.registry import Registry
+from server.cli.app import app
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -261,3 +264,39 @@ def test_a_kill_leaves_whole_versions_only(tmp_path: Path, after_s: float) -> No
     assert logged <= folders
     assert len(folders - logged) <= 1
     assert not any(name.startswith(".incoming") for name in folders)
+
+
+def test_the_command_line_registers_lists_shows_promotes_and_rolls_back(
+    isolated_home: Path, tmp_path: Path
+) -> None:
+    run = CliRunner()
+
+    def said(*arguments: str) -> dict[str, Any]:
+        done = run.invoke(app, ["finetune", *arguments, "--json"])
+        assert done.exit_code == 0, done.output
+        body: dict[str, Any] = json.loads(done.stdout)
+        return body
+
+    assert said("list") == {"models": []}
+    versions = []
+    for weights in (b"1", b"2"):
+        source = checkpoint(tmp_path / weights.decode(), weights)
+        record = said("register", str(source), "--name", "vlm", "--why", "a test")
+        versions.append(record["version"])
+        ref = f"vlm@{record['version']}"
+        refused = run.invoke(app, ["finetune", "promote", ref, "--to", "production", "--json"])
+        assert refused.exit_code == 2
+        assert json.loads(refused.stdout)["error"]["kind"] == "blocked"
+        registry = Registry(isolated_home / "finetune" / "models", who="ada")
+        registry.note(ref, "gated", passed(versions[0] if len(versions) > 1 else None))
+        registry.close()
+        assert said("promote", ref, "--to", "production")["stage"] == "production"
+    assert [model["stage"] for model in said("list")["models"]] == ["candidate", "production"]
+    assert said("rollback", "vlm", "--why", "it answers worse")["version"] == versions[0]
+    shown = said("show", "vlm")
+    assert shown["version"] == versions[0]
+    assert shown["stage"] == "production"
+    assert shown["history"][0]["why"] == "a test"
+    assert run.invoke(app, ["finetune", "show", "vlm"]).exit_code == 0
+    assert run.invoke(app, ["finetune", "list"]).exit_code == 0
+    assert run.invoke(app, ["finetune", "show", "other", "--json"]).exit_code == 2
