@@ -224,11 +224,11 @@ class DpoConfig(TunedConfig):
 class ContrastiveSection(Section):
     """The dual encoder: two projections into one space."""
 
-    dim: int = Field(256, ge=2, description="Dimensions of the common space.")
+    dim: int = Field(384, ge=2, description="Dimensions of the common space.")
     temperature: float = Field(0.05, gt=0, description="Divides similarities in InfoNCE.")
-    epochs: int = Field(40, ge=1, description="Passes with in-batch negatives.")
-    hard_epochs: int = Field(20, ge=0, description="Passes with mined hard negatives after them.")
-    hard_negatives: int = Field(8, ge=1, description="Nearest wrong texts of each image, mined each epoch.")
+    epochs: int = Field(6, ge=1, description="Passes with in-batch negatives.")
+    hard_epochs: int = Field(6, ge=0, description="Passes with mined hard negatives after them.")
+    hard_negatives: int = Field(4, ge=1, description="Nearest wrong texts of each image, mined each epoch.")
     same_above: float = Field(
         0.6,
         ge=0,
@@ -241,7 +241,7 @@ class ContrastiveSection(Section):
     prior: float = Field(
         0.3, ge=0, description="Share of what the backbone's classes say in that start; 0 leaves it out."
     )
-    anchor: float = Field(10.0, ge=0, description="Weight of the squared distance from that start.")
+    anchor: float = Field(20.0, ge=0, description="Weight of the squared distance from that start.")
 
 
 class ContrastiveConfig(_Run):

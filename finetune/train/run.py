@@ -60,14 +60,18 @@ def train_run(
     limits = Limits(max_seconds, stop, until)
     plan = make_plan(config, root)
     import torch
-    from accelerate import Accelerator
+    from accelerate import Accelerator, DistributedDataParallelKwargs
 
     if config.threads:
         torch.set_num_threads(config.threads)
     path = base_path(config.model.base, root)
     model, processor = open_base(config.model, path)
     half = model.dtype == torch.bfloat16
-    accelerator = Accelerator(mixed_precision="bf16" if half else "no", gradient_accumulation_steps=1)
+    accelerator = Accelerator(
+        mixed_precision="bf16" if half else "no",
+        # A batch without images leaves the projector without a gradient, which DDP would wait for.
+        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
+    )
     facts = {"data": plan.data_record(), "base": config.model.base, "base_hash": base_hash(path)}
     if accelerator.is_main_process:
         run.start(config, resume=resume)

@@ -11,7 +11,20 @@ from finetune.train.run_folder import RunFolder
 from tests.finetune.train_fixtures import recipe
 
 ROOT = Path(__file__).resolve().parents[2]
-RECIPES = sorted((ROOT / "configs").glob("*.yaml"))
+RECIPES = sorted(path for path in (ROOT / "configs").glob("*.yaml") if "\ntask: " in path.read_text())
+
+
+def test_the_recipes_are_there():
+    assert {path.stem for path in RECIPES} >= {
+        "embedded_vlm",
+        "qwen2_5_vl_7b_stcray",
+        "llava_next_vqa_rad",
+        "phi4_multimodal_vqa_rad",
+        "dpo",
+        "dual_encoder",
+        "smoke",
+        "xray_baggage",
+    }
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
