@@ -111,4 +111,4 @@ def offered(right: Mapping[str, float]) -> list[Family]:
 
 def drawn(facts: PixelFacts) -> bool:
     """Whether a picture was drawn by a program: the only kind that the embedded VLM was trained to read."""
-    return facts.kind == "chart" and not facts.grayscale
+    return facts.kind == "chart"

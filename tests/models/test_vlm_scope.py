@@ -103,3 +103,24 @@ def test_what_pixels_prove_comes_first():
     vlm, runner = _vlm(**{family.name: 1.0 for family in FAMILIES})
     assert _look(vlm, CHART, "What is the resolution of the image?").short_answer == "300 x 200 pixels"
     assert runner.asked == []
+
+
+def test_the_worker_s_job_answers_with_its_tokens_probability(tmp_path, monkeypatch):
+    from PIL import Image
+
+    from finetune.vlm.tiny import tiny_checkpoint
+    from models import jobs
+    from models.vlm_canaries import canaries
+    from models.vlm_run import Checkpoint
+    from models.worker import InlineRunner
+
+    model = Checkpoint(tiny_checkpoint(tmp_path / "tiny"))
+    monkeypatch.setattr(jobs, "_vlm", lambda _cache: model)
+    pixels, question = canaries()[0]
+    Image.fromarray(pixels).save(tmp_path / "x.png")
+    manifest = Manifest(name="v", version="1", files={}, base={}, right={"shape": 0.95})
+    vlm = EmbeddedVlm(manifest, InlineRunner(), tmp_path)
+    reply = asyncio.run(vlm.look([tmp_path / "x.png"], [CHART], question))
+    said = model.answer(pixels, question)
+    assert (reply.short_answer, reply.tokens_out) == (said.text, len(said.tokens))
+    assert reply.confidence == pytest.approx(min(said.confidence, 0.95), abs=1e-3)
