@@ -90,7 +90,7 @@ FAMILIES = (
     _family(
         "shape",
         "the shape and color of a plain shape",
-        rf"\bwhat (?:colou?r )?{_SHAPE} is\b",
+        rf"\bwhat (?:colou?r )?{_SHAPE} (?:is|does)\b",
         rf"\bwhat colou?r is the {_SHAPE}\b",
         rf"\bwhat is the colou?r of the {_SHAPE}\b",
         rf"\bwhat is the (?:{_COLOUR} )?shape\b",

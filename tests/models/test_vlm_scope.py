@@ -61,6 +61,7 @@ def _look(vlm, facts, question):
         ("What is the trend of the line?", "trend"),
         ("What color are the points?", "colour"),
         ("what shape is in the image?", "shape"),
+        ("what shape does the image contain?", "shape"),
         ("is there not a blue shape in the image?", "shape"),
         ("does the image contain a rectangle?", "shape"),
         ("What was the highest value in 2009?", None),
