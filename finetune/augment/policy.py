@@ -77,7 +77,7 @@ def _spatial(row: TrainRow, follows: str) -> set[Change]:
     # A crop can cut away what an answer counts, denies or names: only where the answer is its boxes alone.
     if follows != "boxes" or words.EXTENT.search(said) or words.SIZE.search(said) or not row.boxes:
         free -= {"crop"}
-    if words.SIZE.search(said):
+    if words.SIZE.search(said) or (words.FRAME.search(said) and not follows):
         free -= {"pad"}
     return free
 

@@ -47,9 +47,15 @@ TEXT = _any(
     r"sign\w*", r"logo\w*", r"brand\w*", r"name\w*", r"printed", r"captions?", r"values?", r"total\w*", r"price\w*", r"amount\w*",
     r"date\w*", r"address\w*", r"company", r"receipt\w*", r"invoice\w*", r"document\w*", r"page\w*", r"table\w*", r"column\w*",
     r"rows?", r"chart\w*", r"graph\w*", r"plot\w*", r"axis|axes", r"bars?", r"slices?", r"lines?", r"percent\w*", r"year\w*",
-    r"clock", r"plate", r"jersey", r"spell\w*", r"score", r"markers?",
+    r"clock", r"points?", r"plate", r"jersey", r"spell\w*", r"score", r"markers?",
 )  # fmt: skip
 SIZE = _any(r"larg\w+", r"small\w*", r"big\w*", r"size\w*", r"diameter", r"how (?:long|wide|tall|high|far)", r"cm|mm|meters?|inch\w*", r"scale", r"tiny|huge", r"fill\w*", r"close\w*|near\w*|far\w*|distan\w+")  # fmt: skip
+FRAME = _any(
+    r"edges?|borders?|frame|corners?|centre|center\w*|middle",
+    r"where|locat\w+",
+    r"quadrant\w*|half",
+    "upper|lower|top|bottom",
+)
 EXTENT = _any(
     r"how many", r"number of", r"count\w*", r"any", r"all", r"every", r"only", r"no", r"none", r"most", r"both", r"complete\w*",
     r"whole", r"edge\w*|border\w*|frame\w*|background|foreground|centre|center",

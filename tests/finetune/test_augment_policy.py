@@ -99,6 +99,13 @@ def test_a_box_answer_that_follows_may_be_mirrored_and_cropped() -> None:
     assert not allowed(aside, follows="boxes") & {*TURNS, "crop"}
 
 
+@pytest.mark.parametrize(
+    "question", ["Is it in the corner?", "Is the dog in the middle?", "Is it at the upper edge?"]
+)
+def test_a_place_in_the_picture_is_never_padded_away(question: str) -> None:
+    assert "pad" not in allowed(row(question))
+
+
 def test_a_row_without_an_image_allows_nothing() -> None:
     assert not allowed(TrainRow(question="Q?", answers=("a",), kind="yes_no", source="s", licence="l"))
 
