@@ -1,14 +1,15 @@
-"""Fits what re-ranking ships: the projection of token vectors, and the weight of the score.
+"""Fits what re-ranking ships beside the token encoder: where its projection begins, and the score's weights.
 
-Both are made from BioASQ (CC BY 2.5) and PubMedQA (MIT) alone. The projection is the first principal
-components of the token vectors of questions, snippets and abstracts (not centred: cosines are kept). The
-weight of late interaction beside the fused score is chosen on a grid by nDCG@10, the mean of BioASQ
-questions over snippets and of PubMedQA questions and conclusions over abstracts; then the line that says
-which late interaction a fused score leads one to expect is fitted by least squares.
+All is made from BioASQ (CC BY 2.5) and PubMedQA (MIT) alone. The projection is the first principal
+components of the token vectors of questions, snippets and abstracts (not centred: cosines are kept);
+`benchmarks.fit_tokens` trains it on. The weight of late interaction beside the fused score is chosen on a
+grid by nDCG@10, the mean of BioASQ questions over snippets and of PubMedQA questions and conclusions over
+abstracts that the token encoder was not trained on; then the line that says which late interaction a fused
+score leads one to expect is fitted by least squares.
 
-    python -m benchmarks.fit_reranker projection [--data DIR] [-o models/data/minilm_tokens.npz]
-    python -m benchmarks.fit_reranker weights [--data DIR] [--home DIR] [--limit 500]
-    python -m benchmarks.fit_reranker feedback [--data DIR] [--home DIR] [--limit 500]
+    python -m benchmarks.fit_reranker projection -o FILE [--data DIR]
+    python -m benchmarks.fit_reranker weights [--data DIR] [--home DIR] [--limit N]
+    python -m benchmarks.fit_reranker feedback [--data DIR] [--home DIR] [--limit N]
 
 `weights` prints the constants of `knowledge/rerank.py`, `feedback` the weight of `knowledge/feedback.py`.
 The fused score itself is left alone, because what abstains rests on it.
@@ -31,6 +32,7 @@ from benchmarks.bioasq import read_bioasq
 from benchmarks.common import data_folder
 from benchmarks.ranking import Judged, json_lines, ndcg
 from benchmarks.retrieval import build
+from benchmarks.token_pairs import held_out
 from core.settings import Settings
 from knowledge.collections import Collections
 from knowledge.feedback import likeness
@@ -67,7 +69,12 @@ def fit_projection(data: Path, dims: int, texts: int) -> np.ndarray:
     abstracts, claims = read_pubmedqa(data / "pubmedqa")
     pool = sorted({*questions.queries.values(), *claims.queries.values()})
     pool += [row["text"] for row in (*snippets, *abstracts)]
-    model = MiniLm(minilm_folder())
+    with tempfile.TemporaryDirectory() as folder:
+        # The published encoder, without the changes that ship: these are trained from this projection.
+        plain = Path(folder) / "plain.npz"
+        np.savez(plain, projection=np.eye(MiniLm.token_dim, MiniLm.dim))
+        model = MiniLm(minilm_folder(), plain)
+        model.embed([""])
     rows = [found for found in model.token_states(random.Random(0).sample(pool, texts)) if len(found)]
     states = np.concatenate(rows)
     _, vectors = np.linalg.eigh(states.T @ states)
@@ -96,8 +103,10 @@ def _indexed(data: Path, home: Path, limit: int) -> Iterator[tuple[Collections, 
         "bioasq-dev": read_bioasq(data / "bioasq"),
         "pubmedqa-dev": read_pubmedqa(data / "pubmedqa"),
     }.items():
-        chosen = list(judged.relevant)[:limit]
-        wanted = set().union(*(judged.relevant[id_] for id_ in chosen))
+        first = list(judged.relevant)[: limit or None]
+        wanted = set().union(*(judged.relevant[id_] for id_ in first))
+        # The token encoder was trained on the others: with them everything but it would seem needless.
+        chosen = [id_ for id_ in first if held_out(id_.split("-")[0])]
         records = [record for record in corpus if record["id"] in wanted]
         print(name, build(collections, name, home, records), flush=True)
         yield collections, name, judged, chosen
@@ -172,10 +181,10 @@ def main() -> None:
     parser.add_argument("what", choices=("projection", "weights", "feedback"))
     parser.add_argument("--data", type=Path, default=data_folder(), help="the development sets")
     parser.add_argument("--home", type=Path, default=Path(tempfile.gettempdir()) / "vidence-bench-retrieval")
-    parser.add_argument("--limit", type=int, default=500, help="first queries of each set for the weights")
+    parser.add_argument("--limit", type=int, default=0, help="first queries of each set, all by default")
     parser.add_argument("--texts", type=int, default=700, help="texts for the projection")
     parser.add_argument("--dims", type=int, default=128, help="length of a token's vector")
-    parser.add_argument("-o", type=Path, default=Path("models/data/minilm_tokens.npz"))
+    parser.add_argument("-o", type=Path, help="where to write the projection")
     args = parser.parse_args()
     if args.what == "feedback":
         print(json.dumps(fit_feedback(args.data, args.home, args.limit)))
@@ -183,6 +192,8 @@ def main() -> None:
     if args.what == "weights":
         print(json.dumps(fit_weights(args.data, args.home, args.limit)))
         return
+    if args.o is None:
+        parser.error("projection needs -o FILE; benchmarks.fit_tokens begins with it")
     projection = fit_projection(args.data, args.dims, args.texts)
     np.savez_compressed(args.o, projection=projection.astype(np.float16))
     print(f"{args.o}: {projection.shape}")

@@ -52,6 +52,9 @@ class Settings(BaseModel):
     chat_calls_per_minute: float = Field(0.0, ge=0, description="Limit of synthesis; 0 for none.")
     vllm_python: str = Field("", description="Python of the environment that has vLLM; empty: this one.")
 
+    token_encoder: str = Field(
+        "embedded", min_length=1, description="Re-ranks by words: `embedded`, or a file of fitted weights."
+    )
     image_encoder: str = Field(
         "embedded", min_length=1, description="Finds images by words: `embedded`, or a dual encoder's folder."
     )

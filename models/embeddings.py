@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from core.errors import unavailable
+from core.errors import invalid_input, unavailable
 from core.settings import Settings
 from models.served import post_json
 
@@ -72,12 +73,20 @@ def open_embedder(settings: Settings) -> Embedder:
     """Return the embedder that the settings name; weights load on first use.
 
     Raises:
-        VidenceError: `unavailable` when the embedded model's package is not installed.
+        VidenceError: `unavailable` when the embedded model's package is not installed, `invalid_input` when
+            the token encoder's file is not there.
     """
     if settings.embeddings == "embedded":
-        from models.minilm import MiniLm, minilm_folder
+        from models.minilm import TOKENS_FILE, MiniLm, minilm_folder
 
-        return MiniLm(minilm_folder())
+        fitted = settings.token_encoder != "embedded"  # noqa: S105 (tokens of text)
+        tokens = Path(settings.token_encoder).expanduser() if fitted else TOKENS_FILE
+        if not tokens.is_file():
+            raise invalid_input(
+                f"The setting `token_encoder` names no file: {tokens}",
+                help="Set VIDENCE_TOKEN_ENCODER to `embedded`, or to a file of `benchmarks.fit_tokens`.",
+            )
+        return MiniLm(minilm_folder(), tokens)
     base, model = settings.embeddings.removeprefix("openai:").split("#", 1)
     return ServedEmbedder(base, model, api_key=settings.model_api_key, timeout_s=settings.model_timeout_s)
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.errors import unavailable
+from core.errors import invalid_input, unavailable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -179,7 +179,6 @@ class MiniLm:
 
     def _load(self) -> _Loaded:
         try:
-            import numpy as np
             from safetensors.numpy import load_file
             from threadpoolctl import ThreadpoolController
             from tokenizers import Tokenizer
@@ -189,10 +188,9 @@ class MiniLm:
                 help="Run `pip install 'vidence[rag]'`.",
                 retryable=False,
             ) from error
+        trained = self._trained()
         try:
             tokenizer = Tokenizer.from_file(str(self._folder / "tokenizer.json"))
-            with np.load(self._tokens_file) as file:
-                trained = {name: np.asarray(file[name], dtype=np.float32) for name in file.files}
             encoder = _open_encoder(load_file(str(self._folder / "model.safetensors")), trained)
         except Exception as error:
             raise unavailable(
@@ -203,6 +201,22 @@ class MiniLm:
         tokenizer.no_padding()
         tokenizer.enable_truncation(_MAX_TOKENS)
         return _Loaded(tokenizer, encoder, ThreadpoolController(), trained["projection"])
+
+    def _trained(self) -> dict[str, NDArray[np.float32]]:
+        """Read the projection of tokens, and the factors of the layers that were trained for them."""
+        import numpy as np
+
+        try:
+            with np.load(self._tokens_file) as file:
+                trained = {name: np.asarray(file[name], dtype=np.float32) for name in file.files}
+            if trained["projection"].shape != (self.token_dim, self.dim):
+                raise ValueError(f"its projection has the shape {trained['projection'].shape}")
+        except Exception as error:
+            raise invalid_input(
+                f"The token weights in {self._tokens_file} cannot be used: {error}",
+                help="Set VIDENCE_TOKEN_ENCODER to `embedded`, or to a file of `benchmarks.fit_tokens`.",
+            ) from error
+        return trained
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from core.errors import VidenceError
+from core.settings import Settings
+from models.embeddings import TokenEmbedder, open_embedder
 from models.low_rank import changed, targets
 from models.minilm import TOKENS_FILE, MiniLm, minilm_folder
 
@@ -68,3 +71,24 @@ def test_other_token_weights_have_another_hash_and_the_same_sentence_model(train
     shipped, other = MiniLm(minilm_folder(), TOKENS_FILE), MiniLm(minilm_folder(), trained)
     assert shipped.hash == other.hash
     assert shipped.token_hash != other.token_hash
+
+
+def test_the_setting_names_other_token_weights(trained: Path, tmp_path: Path) -> None:
+    chosen = open_embedder(Settings(token_encoder=str(trained)))
+    assert isinstance(chosen, TokenEmbedder)
+    assert chosen.token_hash == MiniLm(minilm_folder(), trained).token_hash
+    with pytest.raises(VidenceError, match="names no file") as caught:
+        open_embedder(Settings(token_encoder=str(tmp_path / "missing.npz")))
+    assert caught.value.kind == "invalid_input"
+
+
+@pytest.mark.parametrize("body", [b"no arrays", None])
+def test_a_file_of_something_else_is_a_typed_error(body: bytes | None, tmp_path: Path) -> None:
+    file = tmp_path / "other.npz"
+    if body is None:
+        np.savez(file, projection=np.zeros((3, 4)))
+    else:
+        file.write_bytes(body)
+    with pytest.raises(VidenceError, match="token weights") as caught:
+        open_embedder(Settings(token_encoder=str(file))).embed(["text"])
+    assert caught.value.kind == "invalid_input"
