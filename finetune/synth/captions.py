@@ -6,7 +6,6 @@ text vectors (it knows little of medicine), a dual encoder's folder (as `image_e
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import re
@@ -20,7 +19,7 @@ from core.contracts import Contract
 from core.errors import invalid_input, not_found
 from finetune.data.rows import Split
 from finetune.synth.chat.caller import ChatCaller
-from finetune.synth.made import Made, Question
+from finetune.synth.made import Made, Question, split_by_name
 
 if TYPE_CHECKING:
     import numpy as np
@@ -178,7 +177,7 @@ class CaptionMaker:
         return Made(
             png=out.getvalue(),
             group=f"caption:{name}",
-            split=pair.split or _split_of(name),
+            split=pair.split or split_by_name(name),
             questions=questions,
             source="synth-captions-medical",
             licence=pair.licence or self._licence,
@@ -269,9 +268,3 @@ def by_rules(caption: str) -> Iterator[Question]:
 def _a(name: str) -> str:
     plural = name.endswith("s") and not name.endswith(("sis", "ss", "us", "is"))
     return name if plural else f"{'an' if name[0] in 'aeio' else 'a'} {name}"
-
-
-def _split_of(name: str) -> Split:
-    draw = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") % 10
-    splits: tuple[Split, ...] = ("train", "dev", "test")
-    return splits[0 if draw < 8 else draw - 7]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -77,3 +78,10 @@ def to_rows(made: Made, image: tuple[str, str] | None) -> list[TrainRow]:
         )
         for question in made.questions
     ]
+
+
+def split_by_name(name: str) -> Split:
+    """Return the split of something by its name alone: eight, one and one of ten."""
+    draw = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") % 10
+    splits: tuple[Split, ...] = ("train", "dev", "test")
+    return splits[0 if draw < 8 else draw - 7]

@@ -24,7 +24,7 @@ from finetune.data.convert.places import box_text, place_text
 from finetune.data.convert.scans import NO_THREAT, scan_questions
 from finetune.data.rows import Split
 from finetune.synth.chat.caller import ChatCaller
-from finetune.synth.made import Made, Question
+from finetune.synth.made import Made, Question, split_by_name
 
 VERSION = "scans-1"
 TRIAL = 100
@@ -130,7 +130,7 @@ class ScanMaker:
         return Made(
             png=png,
             group=f"scan:{scan.image}",
-            split=scan.split or _split_of(scan.image),
+            split=scan.split or split_by_name(scan.image),
             questions=tuple(questions),
             source="synth-scans",
             licence=scan.licence or self._licence,
@@ -265,12 +265,6 @@ def truths_of(asked: ScanQuestion, scan: Scan, width: int, height: int) -> tuple
 
 def _balance(kind: str) -> str:
     return kind if kind in ("threat", "item") else ""
-
-
-def _split_of(name: str) -> Split:
-    draw = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") % 10
-    splits: tuple[Split, ...] = ("train", "dev", "test")
-    return splits[0 if draw < 8 else draw - 7]
 
 
 def trial_passed(path: Path, options: str) -> bool:

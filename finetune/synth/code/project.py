@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from core.errors import invalid_input, not_found
-from finetune.data.rows import Split
 from finetune.synth.chat.caller import ChatCaller
 from finetune.synth.code.instruct import instruct
 from finetune.synth.code.rules import Source, commit_sources, docs_sources, issue_sources, symbol_sources
 from finetune.synth.code.symbols import Symbol, python_files, symbols_of
-from finetune.synth.made import Made
+from finetune.synth.made import Made, split_by_name
 
 VERSION = "code-1"
 _MAX_COMMITS = 2000
@@ -55,7 +53,7 @@ class CodeProject:
         return Made(
             png=None,
             group=f"code:{group}",
-            split=_split_of(group),
+            split=split_by_name(group),
             questions=tuple(questions),
             source=f"synth-code-{source.kind}",
             licence=self._licence,
@@ -99,9 +97,3 @@ class CodeProject:
         from knowledge.code.version import version_of
 
         return version_of(path.resolve()) or ""
-
-
-def _split_of(group: str) -> Split:
-    draw = int.from_bytes(hashlib.sha256(group.encode()).digest()[:4], "big") % 10
-    splits: tuple[Split, ...] = ("train", "dev", "test")
-    return splits[0 if draw < 8 else draw - 7]
