@@ -113,7 +113,7 @@ def test_blank_small_blurred_garbled_and_empty_rows_score_low_and_say_why() -> N
     limits = Thresholds(sharp=good.sharp / 2)
     assert quality_of(row, good, limits) == (1.0, "")
     assert quality_of(row, flat, limits)[1] == "blank image"
-    assert quality_of(row, tiny, limits)[1] == "small image"
+    assert quality_of(row, tiny, Thresholds())[1] == "small image"
     assert blurred.sharp < good.sharp / 2
     assert quality_of(row, blurred, limits)[1] == "blurred image"
     assert quality_of(row.model_copy(update={"question": "Ã¶Ã¤Ã¼ \ufffd\ufffd"}), None, limits)[0] < 0.5
