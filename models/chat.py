@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
@@ -24,10 +25,15 @@ _MAX_REPLY_TOKENS = 1024
 
 
 class ChatReply(Contract):
-    """A model's reply. `parsed` holds the checked object when a schema was asked for."""
+    """A model's reply. `parsed` holds the checked object when a schema was asked for.
+
+    `confidence` is the geometric mean of the tokens' probabilities, the end of the turn left out; None where
+    they were not asked for or the server gave none.
+    """
 
     text: str
     parsed: Any = None
+    confidence: float | None = None
     tokens_in: int = 0
     tokens_out: int = 0
 
@@ -50,7 +56,9 @@ class ChatModel(Protocol):
         ...
 
 
-def open_chat(value: str, *, api_key: str = "", timeout_s: float = 60.0) -> OpenAIChat:
+def open_chat(
+    value: str, *, api_key: str = "", timeout_s: float = 60.0, logprobs: bool = False
+) -> OpenAIChat:
     """Open the chat model of a setting `openai:BASE_URL#MODEL`. Nothing is contacted yet.
 
     Raises:
@@ -59,11 +67,14 @@ def open_chat(value: str, *, api_key: str = "", timeout_s: float = 60.0) -> Open
     base_url, mark, model = value.removeprefix("openai:").partition("#")
     if not value.startswith("openai:http") or not mark or not model:
         raise invalid_input(f"Not a served model: {value}", help="Use openai:BASE_URL#MODEL.")
-    return OpenAIChat(base_url, model, api_key=api_key, timeout_s=timeout_s)
+    return OpenAIChat(base_url, model, api_key=api_key, timeout_s=timeout_s, logprobs=logprobs)
 
 
 class OpenAIChat:
-    """A client for one model on one server. A URL in a message never leaves as a URL: data URLs only."""
+    """A client for one model on one server. A URL in a message never leaves as a URL: data URLs only.
+
+    With `logprobs` a free reply comes with its confidence, where the server gives log-probabilities.
+    """
 
     def __init__(
         self,
@@ -74,6 +85,7 @@ class OpenAIChat:
         timeout_s: float = 60.0,
         max_retries: int = 1,
         max_tokens: int = _MAX_REPLY_TOKENS,
+        logprobs: bool = False,
     ) -> None:
         self.name = model
         self._base_url = base_url
@@ -81,6 +93,7 @@ class OpenAIChat:
         self._timeout_s = timeout_s
         self._max_retries = max_retries
         self._max_tokens = max_tokens
+        self._logprobs = logprobs
 
     async def complete(self, messages: Sequence[Message], schema: type[BaseModel] | None = None) -> ChatReply:
         """Complete a conversation greedily (temperature 0).
@@ -100,16 +113,31 @@ class OpenAIChat:
         extra: dict[str, Any] = {} if schema is None else {"response_format": _response_format(schema)}
         try:
             async with client:
-                answer = await client.chat.completions.create(
-                    model=self.name,
-                    messages=list(messages),  # type: ignore[arg-type]
-                    temperature=0.0,
-                    max_tokens=self._max_tokens,
-                    **extra,
-                )
+                answer = await self._create(client, messages, extra, self._logprobs and schema is None)
         except Exception as error:  # noqa: BLE001 - every failure of the client gets our type
             self._raise_typed(error)
         return _checked(answer, schema)
+
+    async def _create(
+        self, client: AsyncOpenAI, messages: Sequence[Message], extra: dict[str, Any], logprobs: bool
+    ) -> Any:
+        import openai
+
+        options: dict[str, Any] = {
+            "model": self.name,
+            "messages": list(messages),
+            "temperature": 0.0,
+            "max_tokens": self._max_tokens,
+            **({"logprobs": True} if logprobs else {}),
+            **extra,
+        }
+        try:
+            return await client.chat.completions.create(**options)
+        except (openai.BadRequestError, openai.UnprocessableEntityError):
+            if not logprobs:
+                raise
+            # Some servers refuse what they cannot give.
+            return await self._create(client, messages, extra, False)
 
     def _client(self) -> AsyncOpenAI:
         try:
@@ -190,6 +218,7 @@ def _checked(answer: Any, schema: type[BaseModel] | None) -> ChatReply:
     usage = getattr(answer, "usage", None)
     reply = ChatReply(
         text=text,
+        confidence=_confidence(choices[0], text),
         tokens_in=getattr(usage, "prompt_tokens", 0) or 0,
         tokens_out=getattr(usage, "completion_tokens", 0) or 0,
     )
@@ -211,3 +240,16 @@ def _object_in(text: str) -> str:
     """Return the JSON object of a reply that some models wrap in a code fence."""
     fenced = _FENCED.search(text)
     return fenced[1] if fenced else text.strip()
+
+
+def _confidence(choice: Any, text: str) -> float | None:
+    """Return the geometric mean of the tokens' probabilities, or None without them."""
+    tokens = list(getattr(getattr(choice, "logprobs", None), "content", None) or [])
+    if tokens and choice.finish_reason == "stop":
+        last = str(tokens[-1].token).strip()
+        # Some servers list the token that ended the turn, too.
+        if not last or not text.rstrip().endswith(last):
+            tokens.pop()
+    if not tokens:
+        return None
+    return min(1.0, math.exp(sum(float(token.logprob) for token in tokens) / len(tokens)))

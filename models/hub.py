@@ -93,7 +93,10 @@ class ModelHub:
         from models.chat import open_chat
 
         return open_chat(
-            value, api_key=self._settings.model_api_key, timeout_s=self._settings.model_timeout_s
+            value,
+            api_key=self._settings.model_api_key,
+            timeout_s=self._settings.model_timeout_s,
+            logprobs=role == "vlm",
         )
 
     async def refs(self) -> dict[str, ModelRef]:

@@ -21,11 +21,15 @@ CAPABILITIES = (
 
 
 class VlmReply(Contract):
-    """What a VLM said about images, and how sure it is (0 to 1)."""
+    """What a VLM said about images, and how sure it is (0 to 1).
+
+    `measured` is False where a server gave no log-probabilities: the confidence is then a guess.
+    """
 
     answer: str
     short_answer: str
     confidence: float
+    measured: bool = True
     tokens_in: int = 0
     tokens_out: int = 0
 
@@ -115,6 +119,9 @@ def _reply(answer: str, short: str, confidence: float) -> VlmReply:
     return VlmReply(answer=answer, short_answer=short, confidence=round(confidence, 3))
 
 
+_UNKNOWN = 0.5
+
+
 class ServedVlm:
     """A vision model behind any OpenAI-compatible server; images travel as data URLs only."""
 
@@ -138,7 +145,8 @@ class ServedVlm:
         return VlmReply(
             answer=text,
             short_answer=short,
-            confidence=0.5,
+            confidence=_UNKNOWN if reply.confidence is None else round(reply.confidence, 3),
+            measured=reply.confidence is not None,
             tokens_in=reply.tokens_in,
             tokens_out=reply.tokens_out,
         )
