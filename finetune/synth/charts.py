@@ -10,8 +10,9 @@ from core.contracts import Box
 from finetune.data.rows import Split
 from finetune.synth.chart import Chart, make_chart
 from finetune.synth.chart_code import plotting_code
+from finetune.synth.chart_draft import Draft
 from finetune.synth.chart_light import draw_light
-from finetune.synth.chart_questions import Draft, ask
+from finetune.synth.chart_questions import ask
 from finetune.synth.made import Made, Question
 from finetune.synth.sandbox.client import Sandbox
 
