@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.errors import invalid_input
@@ -19,10 +20,11 @@ from finetune.train.config import AnyTuned, DpoConfig, Phase
 from finetune.train.encode import Encoder
 from finetune.train.limits import Limits, Progress
 from finetune.train.mixture import Pack
-from finetune.train.objective import dpo_module, sft_module
+from finetune.train.objective import bare, dpo_module, sft_module
 from finetune.train.parts import Family, parameter_groups, trained
 from finetune.train.run_folder import RunFolder
 from finetune.train.setup import Plan
+from finetune.train.sharded import is_sharded, load_shards, save_shards
 from finetune.train.trackers import Tracker
 
 if TYPE_CHECKING:
@@ -64,6 +66,9 @@ class Loop:
         self._tracker = tracker
         self._reported: set[str] = set()
         self._spare: Batch | None = None
+        self.objective: Any = None
+        self._sharded = is_sharded(accelerator)
+        self._shards: Path | None = None
         self._weights = self._all_weights()
 
     @property
@@ -91,7 +96,7 @@ class Loop:
                 step += 1
                 self._record(line)
                 if step % self._config.evaluation.every == 0 and step < self._plan.total:
-                    self._record({"step": step, "event": "eval", **self.measure()})
+                    self._record_measured(step)
                     self._training_mode(self._config.phases[index])
                 progress(step, self._plan.total, line)
                 stopping = self._agreed(limits.reached(step)) and step < self._plan.total
@@ -100,21 +105,26 @@ class Loop:
                     saved = step
                 if stopping:
                     if step >= limits.until:
-                        self._record({"step": step, "event": "eval", **self.measure()})
+                        self._record_measured(step)
                     return False
-            self._close_phase(module)
+            if not self._sharded:
+                self._close_phase(module)
+            self.objective = module
         if saved < step:
             self._save(step, None, last=True)
         return True
 
     def measure(self) -> dict[str, float]:
-        """Return the dev loss a token, and the share of answers that greedy decoding would give exactly."""
+        """Return the dev loss a token, and the share of answers that greedy decoding would give exactly.
+
+        Nothing for preferences, and nothing under FSDP: measure the finished model (`finetune evaluate`).
+        """
         import torch
         from torch.nn import functional
 
-        from finetune.train.objective import answer_logits, bare
+        from finetune.train.objective import answer_logits
 
-        if not self._plan.measured or isinstance(self._config, DpoConfig):
+        if not self._plan.measured or isinstance(self._config, DpoConfig) or self._sharded:
             return {}
         packs = self._plan.measured_packs(self._config.evaluation.rows)
         size = self._config.optim.batch
@@ -225,8 +235,14 @@ class Loop:
         optimiser = torch.optim.AdamW(groups, betas=(optim.beta1, optim.beta2))
         if state is not None:
             optimiser.load_state_dict(state)
-        module = self._accelerator.prepare_model(objective)
-        return module, self._accelerator.prepare_optimizer(optimiser)
+        if not self._sharded:
+            module = self._accelerator.prepare_model(objective)
+            return module, self._accelerator.prepare_optimizer(optimiser)
+        objective._no_split_modules = list(bare(self._model)._no_split_modules or ())
+        module, optimiser = self._accelerator.prepare(objective, optimiser)
+        if self._shards is not None:
+            load_shards(self._accelerator, self._shards)
+        return module, optimiser
 
     def _training_mode(self, phase: Phase) -> None:
         """Switch dropout on, but not in a frozen tower."""
@@ -241,12 +257,19 @@ class Loop:
 
     def _restore(self) -> tuple[int, Any]:
         found = self._run.checkpoints()
-        return read_state(found[-1], self._weights) if found else (0, None)
+        if not found:
+            return 0, None
+        if self._sharded:
+            self._shards = found[-1]
+            return int(found[-1].name), None
+        return read_state(found[-1], self._weights)
 
     def _save(self, step: int, optimiser: Any, *, last: bool) -> None:
         """Keep a checkpoint; at the end of a phase the optimiser is done with."""
         self._accelerator.wait_for_everyone()
-        if self._accelerator.is_main_process:
+        if self._sharded:
+            self._save_sharded(step)
+        elif self._accelerator.is_main_process:
             state = None if last or optimiser is None else optimiser.state_dict()
             self._run.save_checkpoint(
                 step,
@@ -254,6 +277,15 @@ class Loop:
                 self._config.checkpoints.keep,
             )
         self._accelerator.wait_for_everyone()
+
+    def _save_sharded(self, step: int) -> None:
+        """Let every process write its part, then keep the whole as a checkpoint."""
+        parts = self._run.path / "checkpoints" / f".{step}.shards"
+        save_shards(self._accelerator, parts)
+        self._accelerator.wait_for_everyone()
+        if self._accelerator.is_main_process:
+            keep = self._config.checkpoints.keep
+            self._run.save_checkpoint(step, lambda folder: _move(parts, folder), keep)
 
     def _all_weights(self) -> dict[str, Any]:
         """Return what any phase trains, by name, as fp32: half precision loses small updates."""
@@ -263,6 +295,11 @@ class Loop:
         for parameter in weights.values():
             parameter.data = parameter.data.float()
         return weights
+
+    def _record_measured(self, step: int) -> None:
+        measured = self.measure()
+        if measured:
+            self._record({"step": step, "event": "eval", **measured})
 
     def _record(self, line: dict[str, Any]) -> None:
         if not self._accelerator.is_main_process:
@@ -284,3 +321,9 @@ class Loop:
         import contextlib
 
         return contextlib.nullcontext() if last else self._accelerator.no_sync(module)
+
+
+def _move(parts: Path, folder: Path) -> None:
+    for item in parts.iterdir():
+        item.replace(folder / item.name)
+    parts.rmdir()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -130,8 +130,12 @@ def peft_config(family: Family, lora: LoraSection) -> Any:
     )
 
 
-def save_result(model: Any, family: Family, parts: Iterable[str], folder: Path) -> None:
+def save_result(
+    model: Any, family: Family, parts: Iterable[str], folder: Path, state: Mapping[str, Any] | None = None
+) -> None:
     """Write `adapter/` in PEFT's format and `PART.safetensors` of each whole part that was trained.
+
+    `state` are the model's whole weights by name where the model holds parts of them only (FSDP).
 
     Names in the part files are those of the base, so that `load_parts` and a merge find them.
     """
@@ -140,11 +144,11 @@ def save_result(model: Any, family: Family, parts: Iterable[str], folder: Path) 
     folder.mkdir(parents=True, exist_ok=True)
     parts = set(parts)
     if "lora" in parts:
-        model.save_pretrained(folder / "adapter", safe_serialization=True)
+        model.save_pretrained(folder / "adapter", safe_serialization=True, state_dict=state)
     for part in sorted(parts - {"lora"}):
         tensors = {
             bare_name(name): parameter.detach().to("cpu").contiguous()
-            for name, parameter in model.named_parameters()
+            for name, parameter in (state or dict(model.named_parameters())).items()
             if ".lora_" not in name and family.part_of(bare_name(name)) == part
         }
         save_file(tensors, str(folder / f"{part}.safetensors"), metadata={"format": "pt"})

@@ -21,13 +21,17 @@ from finetune.train.outcome import Outcome
 from finetune.train.recipe import config_sha256
 from finetune.train.run_folder import RunFolder
 from finetune.train.setup import Plan, make_plan
+from finetune.train.sharded import check_sharded, gathered, is_sharded
 from finetune.train.trackers import open_tracker
 
 
 def plan_run(config: AnyTuned, root: Path, run: RunFolder) -> Outcome:
-    """Return what a run would do, without loading the model or writing anything."""
+    """Return what a run would do, or how far it is, without loading the model or writing anything."""
     plan = make_plan(config, root)
-    return _outcome(config, plan, run, "planned", 0, {})
+    if run.finished:
+        return _finished(config, plan, run)
+    step = _last_step(run)
+    return _outcome(config, plan, run, "paused" if step else "planned", step, {})
 
 
 def train_run(
@@ -72,6 +76,9 @@ def train_run(
         # A batch without images leaves the projector without a gradient, which DDP would wait for.
         kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
     )
+    sharded = is_sharded(accelerator)
+    if sharded:
+        check_sharded(config)
     facts = {"data": plan.data_record(), "base": config.model.base, "base_hash": base_hash(path)}
     if accelerator.is_main_process:
         run.start(config, resume=resume)
@@ -82,7 +89,8 @@ def train_run(
     if config.sequence.cache_features:
         features = FeatureCache(model.to(accelerator.device), processor, root / "finetune" / "features")
     model, family = prepare(model, config)
-    model.to(accelerator.device)
+    if not sharded:
+        model.to(accelerator.device)
     encoder = Encoder(
         processor,
         max_tokens=config.sequence.max_tokens,
@@ -98,10 +106,11 @@ def train_run(
         if not loop.train(limits, progress, resume=resume):
             return _outcome(config, plan, run, "paused", _last_step(run), {})
         measured = loop.measure() if accelerator.is_main_process else {}
+        state = gathered(accelerator, loop.objective) if sharded and loop.objective is not None else None
         if accelerator.is_main_process:
             if measured:
                 run.append({"step": plan.total, "event": "eval", **measured})
-            _write_result(config, plan, run, model, family, loop.parts, measured, facts, processor)
+            _write_result(config, plan, run, model, family, loop.parts, measured, facts, processor, state)
     finally:
         tracker.close()
     accelerator.wait_for_everyone()
@@ -118,9 +127,10 @@ def _write_result(
     measured: dict[str, float],
     facts: dict[str, Any],
     processor: Any,
+    state: dict[str, Any] | None,
 ) -> None:
     """Write the weights, then `run.json`, which marks the result as whole."""
-    save_result(model, family, parts, run.result)
+    save_result(model, family, parts, run.result, state)
     processor.save_pretrained(run.result / "processor")
     lines = [line for line in run.log() if "loss" in line]
     tail = [float(line["loss"]) for line in lines[-20:]]

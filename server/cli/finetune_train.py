@@ -38,6 +38,9 @@ def train(
     max_seconds: Annotated[
         float, typer.Option(min=1, help="Stop cleanly after so long; --resume goes on.")
     ] = 3600.0,
+    workers: Annotated[
+        int, typer.Option(min=0, help="Train with so many processes of a Ray cluster; 0: in this process.")
+    ] = 0,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check recipe and data and say what would be done.")
     ] = False,
@@ -67,7 +70,11 @@ def train(
             else:
                 _show_search(found, recipe)
             return
-        outcome = _train(recipe, run, resume, set_ or [], max_seconds, dry_run=dry_run, quiet=as_json)
+        if workers and not dry_run:
+            _on_ray(recipe, run, resume, set_ or [], max_seconds, workers)
+        outcome = _train(
+            recipe, run, resume, set_ or [], max_seconds, dry_run=dry_run or bool(workers), quiet=as_json
+        )
         if as_json:
             emit_json(outcome.to_json())
         else:
@@ -103,6 +110,29 @@ def _train(
             progress=progress,
             stop=stop,
         )
+
+
+def _on_ray(
+    recipe: Path, name: str, resume: bool, overrides: list[str], max_seconds: float, workers: int
+) -> None:
+    from finetune.train.config import ContrastiveConfig
+    from finetune.train.many_hosts import train_on_ray
+    from finetune.train.recipe import load_config
+    from finetune.train.run_folder import RunFolder
+
+    settings = load_settings()
+    config = load_config(recipe, overrides)
+    if isinstance(config, ContrastiveConfig):
+        raise invalid_input("A dual encoder trains in one process", help="Leave out --workers.")
+    train_on_ray(
+        config,
+        settings,
+        RunFolder(settings.root / "finetune" / "runs" / (name or config.name)),
+        workers=workers,
+        use_gpu=config.model.dtype == "bf16",
+        resume=resume,
+        max_seconds=max_seconds,
+    )
 
 
 def _search(
