@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import typer
 from rich.markup import escape
 
 from core.errors import invalid_input
@@ -51,6 +52,16 @@ def data_progress(as_json: bool) -> Iterator[Callable[[str, int, int], None] | N
             bar.update(task, description=stage, completed=done, total=total or None)
 
         yield show
+
+
+@contextmanager
+def resumable() -> Iterator[None]:
+    """Say after Ctrl-C that the same command goes on where it was."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        err_console().print("Stopped. The same command goes on where it was.")
+        raise typer.Exit(130) from None
 
 
 def counts_text(counts: Mapping[str, int]) -> str:
