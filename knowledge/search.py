@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -202,9 +202,7 @@ def _hits(query: str, scored: Mapping[str, Scored], k: int, plan: SearchPlan) ->
     ranked = top({id_: item.score for id_, item in scored.items()}, len(scored))
     external = plan.rerank and plan.reranker is not None
     wide = max(DEPTH, 4 * k) if external or plan.diversity > 0 else k
-    # A leg that is ahead of the manifest names chunks that are gone: read on until enough are found.
-    chunks = _load({id_: scored[id_] for id_, _ in (ranked if plan.by_document else ranked[: 2 * wide])})
-    ranked = list(_first(ranked, chunks, scored, wide, by_document=plan.by_document))
+    ranked, chunks = _first(ranked, scored, wide, by_document=plan.by_document)
     relevance: dict[str, float] = {}
     note = ""
     if external and plan.reranker is not None:
@@ -218,28 +216,27 @@ def _hits(query: str, scored: Mapping[str, Scored], k: int, plan: SearchPlan) ->
 
 
 def _first(
-    ranked: Sequence[tuple[str, float]],
-    chunks: Mapping[str, Chunk],
-    scored: Mapping[str, Scored],
-    wide: int,
-    *,
-    by_document: bool,
-) -> Iterator[tuple[str, float]]:
-    """Yield the best candidates that the manifest still has, of each document the best if so asked."""
+    ranked: Sequence[tuple[str, float]], scored: Mapping[str, Scored], wide: int, *, by_document: bool
+) -> tuple[list[tuple[str, float]], dict[str, Chunk]]:
+    """Return the best candidates that the manifest still has, of each document the best if so asked."""
+    chunks: dict[str, Chunk] = {}
     documents: set[tuple[str, str]] = set()
-    found = 0
-    for id_, score in ranked:
-        chunk = chunks.get(id_)
-        if chunk is None:
-            continue
-        document = (scored[id_].collection.name, chunk.source)
-        if by_document and document in documents:
-            continue
-        documents.add(document)
-        yield id_, score
-        found += 1
-        if found == wide:
-            return
+    kept: list[tuple[str, float]] = []
+    # A writer may have published since the candidates were named: read on until enough are found.
+    page = len(ranked) if by_document else wide
+    for start in range(0, len(ranked), max(page, 1)):
+        part = ranked[start : start + page]
+        chunks.update(_load({id_: scored[id_] for id_, _ in part}))
+        for id_, score in part:
+            if len(kept) == wide or id_ not in chunks:
+                continue
+            document = (scored[id_].collection.name, chunks[id_].source)
+            if not by_document or document not in documents:
+                documents.add(document)
+                kept.append((id_, score))
+        if len(kept) == wide:
+            break
+    return kept, chunks
 
 
 def _diverse(
