@@ -166,8 +166,10 @@ def _asked(
     path = dataset.image_path(row)
     vidence = Path(sys.executable).with_name("vidence")
     command = [str(vidence), "ask", row.question, "--image", str(path), "--json"]
-    env = {**os.environ, "VIDENCE_HOME": str(root), "VIDENCE_VLM": vlm}
-    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=300)
+    # A tiny model may be unsure: the proof is that its answer comes through. A busy machine may be slow.
+    patient = {"VIDENCE_MIN_CONFIDENCE": "0", "VIDENCE_TOOL_TIMEOUT_S": "280"}
+    env = {**os.environ, **patient, "VIDENCE_HOME": str(root), "VIDENCE_VLM": vlm}
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=600)
     body = json.loads(done.stdout or "{}")
     if body.get("status") != "done":
         return False, f"exit {done.returncode}: {done.stdout[-300:]} {done.stderr[-300:]}"
