@@ -72,6 +72,8 @@ def make_chart(random: Random, split: Split, light_share: float = 0.5) -> Chart:
     legend = (named and random.random() < 0.85) or (
         by == "category" and kind in ("pie", "donut") and random.random() < 0.5
     )
+    if style.value_labels and not _labels_fit(table, style):
+        style = style.model_copy(update={"value_labels": False})
     return Chart(
         type=kind, table=table, style=style, colours=colours, by=by, split=split, zero=zero, legend=legend
     )
@@ -103,6 +105,12 @@ def _table(  # noqa: PLR0911 - one a type
     return scatter_table(
         random, split, groups=groups, each=random.randint(3, 9) if groups == 1 else random.randint(4, 8)
     )
+
+
+def _labels_fit(table: Table, style: Style) -> bool:
+    """Whether values printed over the marks do not run into each other."""
+    longest = max((len(f"{value:g}") for row in table.values for value in row), default=0)
+    return longest * 0.6 * style.font_px * len(table.categories) < 0.75 * style.width
 
 
 def _placed(random: Random, split: Split) -> Table:

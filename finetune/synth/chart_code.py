@@ -82,7 +82,7 @@ def _marks(chart: Chart) -> list[str]:  # noqa: PLR0911 - one a type
             f"ax.plot({at}, {list(chart.values)}, color={colour!r}, linewidth={style.line_width})",
         ]
     if chart.type == "scatter":
-        side = round(max(_points(style.marker_px), 4.0) ** 2, 1)
+        side = round(max(_points(style.marker_px), 5.0) ** 2, 1)
         return [
             f"ax.scatter({[x for x, _ in cloud]}, {[y for _, y in cloud]}, s={side}, marker={theme.marker!r}, "
             f"color={colour.value!r}, label={name!r})"

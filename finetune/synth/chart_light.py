@@ -233,7 +233,7 @@ class _Pen:
         for cloud, colour in zip(self.chart.table.points, self.chart.colours, strict=True):
             for x, y in cloud:
                 self._mark(
-                    self._across(x, low, high), self._value(y), colour.value, max(self.style.marker_px, 5.0)
+                    self._across(x, low, high), self._value(y), colour.value, max(self.style.marker_px, 7.0)
                 )
 
     def _mark(self, x: float, y: float, colour: str, size: float) -> None:

@@ -16,7 +16,7 @@ from finetune.synth.chart_questions import ask
 from finetune.synth.made import Made, Question
 from finetune.synth.sandbox.client import Sandbox
 
-VERSION = "charts-1"
+VERSION = "charts-2"
 
 
 def split_of(seed: int, index: int, shares: tuple[float, float, float]) -> Split:

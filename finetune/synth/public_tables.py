@@ -61,5 +61,5 @@ def _columns(data: Any) -> tuple[Column, ...]:
 
 def _cells(names: object, values: object) -> tuple[tuple[str, float], ...]:
     pairs = zip(names, values, strict=False)  # type: ignore[call-overload]
-    cells = {str(name)[:12].strip(): float(value) for name, value in pairs}
+    cells = {str(name)[:12].strip(): float(f"{float(value):.4g}") for name, value in pairs}
     return tuple((name, value) for name, value in cells.items() if value > 0)
