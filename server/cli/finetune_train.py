@@ -232,7 +232,9 @@ def _show_search(found: Found, recipe: Path) -> None:
         err_console().print(f"Go on: the same command again ({escape(str(recipe))})")
         return
     chosen = " ".join(f"--set {item}" for item in found.trials[0].overrides)
-    out_console().print(f"Best: vidence finetune train {escape(str(recipe))} {escape(chosen)}")
+    out_console().print(
+        f"Best: vidence finetune train {escape(str(recipe))} {escape(chosen)}", soft_wrap=True
+    )
 
 
 def _explain(as_json: bool) -> None:
