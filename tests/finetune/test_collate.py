@@ -70,13 +70,13 @@ def test_a_saved_order_of_other_data_is_refused() -> None:
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Any]:
-    pytest.importorskip("torch", reason="make setup-ml")
+    torch = pytest.importorskip("torch", reason="make setup-ml")
     from transformers import AutoProcessor, LlavaForConditionalGeneration
 
     from finetune.vlm.tiny import tiny_checkpoint
 
-    folder = tiny_checkpoint(tmp_path_factory.mktemp("tiny"))
-    loaded = LlavaForConditionalGeneration.from_pretrained(folder, attn_implementation="sdpa")
+    folder = tiny_checkpoint(tmp_path_factory.mktemp("model") / "tiny")
+    loaded = LlavaForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
     return loaded.eval(), AutoProcessor.from_pretrained(folder)
 
 
