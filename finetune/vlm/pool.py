@@ -54,7 +54,7 @@ def build(folder: Path, chunks: int, *, rad: Path | None, first: int = 0) -> Non
     import numpy as np
 
     folder.mkdir(parents=True, exist_ok=True)
-    teacher = distilled()
+    teacher = distilled(folder)
     truth = easy_vqa_truth()
     for number in range(first, first + chunks):
         path = folder / f"{number:04}.npz"
@@ -104,16 +104,16 @@ def _mixed(
             yield drawn(serial) if name == "drawn" else plotted(serial)
 
 
-def distilled() -> Teacher:
+def distilled(folder: Path) -> Teacher:
     """Return what EfficientNet-Lite2 sees at each of the 49 places, in 64 fixed random directions.
 
-    Distances survive such a projection (Johnson and Lindenstrauss 1984), and nothing has to be fitted.
+    The network's graph is kept below `folder`. Distances survive such a projection (Johnson and Lindenstrauss 1984), and nothing has to be fitted.
     """
     import numpy as np
 
     from models.backbone import Backbone
 
-    backbone = Backbone(Path(os.environ.get("TMPDIR", "/tmp")) / "vidence-teacher")  # noqa: S108 - a cache
+    backbone = Backbone(folder / "teacher")
     session = backbone._open()
     directions = np.random.default_rng(0).standard_normal((1280, TEACHER_DIM)).astype(np.float32) / 1280**0.5
 
