@@ -107,7 +107,8 @@ def _mixed(
 def distilled(folder: Path) -> Teacher:
     """Return what EfficientNet-Lite2 sees at each of the 49 places, in 64 fixed random directions.
 
-    The network's graph is kept below `folder`. Distances survive such a projection (Johnson and Lindenstrauss 1984), and nothing has to be fitted.
+    The network's graph is kept below `folder`. Distances survive such a projection (Johnson and
+    Lindenstrauss 1984), and nothing has to be fitted.
     """
     import numpy as np
 
