@@ -42,7 +42,7 @@ def main() -> None:
             target = find_target(registry, args.model)
         assert target.folder is not None
         _say(f"{len(questions.rows)} questions of {questions.ref}; the reference first")
-        reference = _reference(target.folder, questions)
+        reference = _reference(target.folder, questions, args.max_tokens)
         figures: dict[str, Any] = {
             "model": target.name,
             "version": target.version,
@@ -82,14 +82,14 @@ def _measure(
     with running(command) as server:
         _say(f"starting {command.backend}: {command.shell}")
         ready = server.wait_ready(args.wait)
-        client = ServedAnswerer(command.url, command.model, timeout_s=300.0, at_once=1)
+        client = _client(command, args)
         start = time.perf_counter()
         client.answer(asked[:2])
         first = time.perf_counter() - start
         body: dict[str, Any] = {"ready_s": round(ready, 1), "warm_up_s": round(first, 1), "at_once": {}}
         for many in args.at_once:
             _say(f"{command.backend}: {many} at once")
-            replies, figures = _timed(command, asked, many)
+            replies, figures = _timed(command, asked, many, args)
             body["at_once"][str(many)] = figures
             if many == args.at_once[0]:
                 body |= _agreement(reference, replies)
@@ -98,10 +98,12 @@ def _measure(
     return body
 
 
-def _timed(command: Command, asked: Sequence[Asked], many: int) -> tuple[list[Reply], dict[str, Any]]:
+def _timed(
+    command: Command, asked: Sequence[Asked], many: int, args: argparse.Namespace
+) -> tuple[list[Reply], dict[str, Any]]:
     import httpx
 
-    maker = ServedAnswerer(command.url, command.model)
+    maker = _client(command, args)
     bodies = [maker.body(one) for one in asked]
     with httpx.Client(timeout=300.0) as client, ThreadPoolExecutor(many) as pool:
 
@@ -125,8 +127,14 @@ def _timed(command: Command, asked: Sequence[Asked], many: int) -> tuple[list[Re
     }
 
 
-def _reference(folder: Path, questions: Questions) -> dict[str, Any]:
-    answerer = open_checkpoint(folder, batch=1)
+def _client(command: Command, args: argparse.Namespace) -> ServedAnswerer:
+    return ServedAnswerer(
+        command.url, command.model, timeout_s=300.0, at_once=1, max_new_tokens=args.max_tokens
+    )
+
+
+def _reference(folder: Path, questions: Questions, max_tokens: int) -> dict[str, Any]:
+    answerer = open_checkpoint(folder, batch=1, max_new_tokens=max_tokens)
     asked = questions.asked()
     answerer.answer(asked[:1])
     latencies, replies = [], []
@@ -134,6 +142,8 @@ def _reference(folder: Path, questions: Questions) -> dict[str, Any]:
         start = time.perf_counter()
         replies += answerer.answer([one])
         latencies.append(time.perf_counter() - start)
+        if len(replies) % 10 == 0:
+            _say(f"reference: {len(replies)} of {len(asked)}")
     tokens = sum(len(reply.logprobs) for reply in replies)
     latencies.sort()
     figures = {
@@ -196,6 +206,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("model", help="a registered NAME[@VERSION], or a checkpoint's folder")
     parser.add_argument("--data", required=True, help="NAME[:SPLIT], or a data set's folder")
     parser.add_argument("--questions", type=int, default=50)
+    parser.add_argument("--max-tokens", type=int, default=16, help="longest answer")
     parser.add_argument("--backends", default="vllm,transformers", help="in this order, separated by commas")
     parser.add_argument("--at-once", type=int, nargs="+", default=[1, 4, 16])
     parser.add_argument("--vllm-python", default="", help="default: the setting vllm_python")
