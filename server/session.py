@@ -135,15 +135,31 @@ async def _drive(
                 return await _finished(services, snapshot)
         else:
             payload = await asyncio.to_thread(requests.get, thread_id)
-        async for update in graph.astream(payload, config, stream_mode="updates", durability="sync"):
-            for node, values in update.items():
-                if node != "__interrupt__" and isinstance(values, dict):
-                    listen(node, values)
+        await _run(graph, payload, config, listen)
         snapshot = await graph.aget_state(config)
         waiting = _waiting(snapshot)
         if waiting is not None:
             return _input_required(snapshot, waiting, thread_id)
         return await _finished(services, snapshot)
+
+
+async def _run(graph: Any, payload: Any, config: Any, listen: Listener) -> None:
+    """Run the graph to its end or to an interrupt; raises `timeout` where a step took too long."""
+    from langgraph.errors import NodeTimeoutError
+
+    try:
+        async for update in graph.astream(payload, config, stream_mode="updates", durability="sync"):
+            for node, values in update.items():
+                if node != "__interrupt__" and isinstance(values, dict):
+                    listen(node, values)
+    except NodeTimeoutError as error:
+        thread_id = config["configurable"]["thread_id"]
+        raise VidenceError(
+            "timeout",
+            f"The step `{error.node}` took longer than {error.timeout:.0f} s",
+            help=f"Go on with --resume --thread {thread_id}, or raise VIDENCE_TOOL_TIMEOUT_S.",
+            retryable=True,
+        ) from error
 
 
 def _input(request: AskRequest, thread_id: str) -> dict[str, Any]:
