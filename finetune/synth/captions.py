@@ -13,12 +13,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 
 from core.contracts import Contract
 from core.errors import invalid_input, not_found
 from finetune.data.rows import Split
 from finetune.synth.chat.caller import ChatCaller
+from finetune.synth.lines import read_lines
 from finetune.synth.made import Made, Question, split_by_name
 
 if TYPE_CHECKING:
@@ -108,20 +109,7 @@ class BridgeMatcher:
 
 def read_captions(path: Path) -> list[Captioned]:
     """Read JSON lines `{image, caption, group?, licence?, split?}`; raises `invalid_input` naming a broken line."""
-    if not path.is_file():
-        raise not_found(f"There is no captions file {path}", help="JSON lines: image, caption.")
-    found = []
-    for number, line in enumerate(path.read_text().splitlines(), 1):
-        if line.strip():
-            try:
-                found.append(Captioned.model_validate_json(line))
-            except ValidationError as error:
-                raise invalid_input(
-                    f"{path}, line {number}: {error.errors()[0]['msg']}", help="Mend the line."
-                ) from error
-    if not found:
-        raise invalid_input(f"{path} holds no captions", help="JSON lines: image, caption.")
-    return found
+    return read_lines(path, Captioned, "captions", "image, caption")
 
 
 class CaptionMaker:

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 
 from core.contracts import Box, Contract
 from core.errors import VidenceError, invalid_input, not_found
@@ -24,6 +24,7 @@ from finetune.data.convert.places import box_text, place_text
 from finetune.data.convert.scans import NO_THREAT, scan_questions
 from finetune.data.rows import Split
 from finetune.synth.chat.caller import ChatCaller
+from finetune.synth.lines import read_lines
 from finetune.synth.made import Made, Question, split_by_name
 
 VERSION = "scans-1"
@@ -82,20 +83,7 @@ def read_labels(path: Path) -> list[Scan]:
     Raises:
         VidenceError: `not_found`, or `invalid_input` naming the broken line.
     """
-    if not path.is_file():
-        raise not_found(f"There is no labels file {path}", help="JSON lines: image, items, exhaustive.")
-    scans = []
-    for number, line in enumerate(path.read_text().splitlines(), 1):
-        if line.strip():
-            try:
-                scans.append(Scan.model_validate_json(line))
-            except ValidationError as error:
-                raise invalid_input(
-                    f"{path}, line {number}: {error.errors()[0]['msg']}", help="Mend the line."
-                ) from error
-    if not scans:
-        raise invalid_input(f"{path} holds no scans", help="JSON lines: image, items, exhaustive.")
-    return scans
+    return read_lines(path, Scan, "labels", "image, items, exhaustive")
 
 
 class ScanMaker:

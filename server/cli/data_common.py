@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -33,25 +33,6 @@ def open_dataset(name: str) -> Dataset:
             f"`{name}` is no name for a data set", help="Use letters, digits, dots, dashes and underscores."
         )
     return Dataset(load_settings().root / "finetune" / "data" / name)
-
-
-@contextmanager
-def data_progress(as_json: bool) -> Iterator[Callable[[str, int, int], None] | None]:
-    """Show a bar on a terminal; nothing where stderr is a file or JSON was asked for."""
-    console = err_console()
-    if as_json or not console.is_terminal:
-        yield None
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("read", total=None)
-
-        def show(stage: str, done: int, total: int) -> None:
-            bar.update(task, description=stage, completed=done, total=total or None)
-
-        yield show
 
 
 @contextmanager

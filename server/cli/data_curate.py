@@ -10,7 +10,8 @@ import typer
 from rich.markup import escape
 
 from core.errors import invalid_input
-from server.cli.data_common import counts_text, data_progress, open_dataset, show_reasons
+from server.cli.counting import counting_stages
+from server.cli.data_common import counts_text, open_dataset, show_reasons
 from server.cli.output import emit_json, handle_errors, out_console
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ def curate(
             masks=personal is Personal.mask,
             names=names and personal is not Personal.keep,
         )
-        with data_progress(as_json) as progress:
+        with counting_stages(as_json) as progress:
             result = run(
                 open_dataset(name),
                 thresholds,
@@ -123,7 +124,7 @@ def dedup(name: Name, out: Out, near: Near = True, as_json: AsJson = False) -> N
     from finetune.data.curate import dedup as run
 
     with handle_errors(as_json):
-        with data_progress(as_json) as progress:
+        with counting_stages(as_json) as progress:
             result = run(open_dataset(name), near=near, progress=progress)
         _write(name, out, result, as_json)
 

@@ -10,7 +10,8 @@ from rich.table import Table
 
 from core.errors import EXIT_GATE_FAILED, VidenceError
 from core.settings import load_settings
-from server.cli.data_common import counts_text, data_progress, open_dataset, show_reasons
+from server.cli.counting import counting_stages
+from server.cli.data_common import counts_text, open_dataset, show_reasons
 from server.cli.output import emit_json, handle_errors, out_console
 
 Name = Annotated[str, typer.Argument(help="The data set's name.")]
@@ -60,7 +61,7 @@ def verify(name: Name, as_json: AsJson = False) -> None:
     from finetune.data.verify import verify as run
 
     with handle_errors(as_json):
-        with data_progress(as_json) as progress:
+        with counting_stages(as_json) as progress:
             verdict = run(open_dataset(name), progress)
         if as_json:
             emit_json(verdict.to_json())

@@ -10,7 +10,8 @@ from rich.markup import escape
 
 from core.errors import EXIT_GATE_FAILED
 from core.settings import load_settings
-from server.cli.data_common import counts_text, data_progress, open_dataset, show_reasons
+from server.cli.counting import counting_stages
+from server.cli.data_common import counts_text, open_dataset, show_reasons
 from server.cli.output import emit_json, handle_errors, out_console
 
 Name = Annotated[str, typer.Argument(help="The data set's name.")]
@@ -37,7 +38,7 @@ def split(
 
     with handle_errors(as_json):
         parent, made = open_dataset(name), open_dataset(out)
-        with data_progress(as_json) as progress:
+        with counting_stages(as_json) as progress:
             rows, report, step = apart(parent, Shares(dev, test, seed), again=again, progress=progress)
         record = derive(parent, out, made, rows, (step,))
         if as_json:
@@ -74,7 +75,7 @@ def check(
         rows = rows_of(dataset)
         known = PrintCache(load_settings().root / "finetune" / "eval_prints.db")
         own = PrintCache(dataset.folder / "prints.db")
-        with data_progress(as_json) as progress:
+        with counting_stages(as_json) as progress:
             index = EvalIndex.of(against, known, progress)
             found = check_against(rows, dataset, index, own)
         reasons = counted(found)

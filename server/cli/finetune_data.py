@@ -10,7 +10,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from core.errors import invalid_input
-from server.cli.data_common import counts_text, data_progress, open_dataset, resumable, show_reasons
+from server.cli.counting import counting_stages
+from server.cli.data_common import counts_text, open_dataset, resumable, show_reasons
 from server.cli.output import emit_json, handle_errors, out_console
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def data(
             )
         found, dataset, shares = named(converter), open_dataset(out), Shares(dev, test, seed)
         options = Options(tuple(split or ()), tuple(language or ("en",)), images)
-        with resumable(), data_progress(as_json) as progress:
+        with resumable(), counting_stages(as_json) as progress:
             report = convert(
                 found,
                 source,

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from core.errors import EXIT_GATE_FAILED, invalid_input
 from core.settings import Settings, load_settings
-from server.cli.finetune_progress import counting
+from server.cli.counting import counting
 from server.cli.finetune_register import AsJson
 from server.cli.output import emit_json, handle_errors, out_console
 

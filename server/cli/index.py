@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,6 +13,7 @@ from rich.table import Table
 
 from core.errors import EXIT_GATE_FAILED
 from core.settings import Settings, load_settings
+from server.cli.counting import counting_stages
 from server.cli.output import emit_json, err_console, handle_errors, out_console
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def add(
     with (
         handle_errors(as_json),
         open_collections(load_settings()) as collections,
-        _progress(as_json) as progress,
+        counting_stages(as_json) as progress,
     ):
         report = collections.add(
             collection, paths, kind=kind.value, progress=progress, lineage=Lineage(licence, source)
@@ -166,7 +167,7 @@ def restore(
     with (
         handle_errors(as_json),
         open_collections(load_settings()) as collections,
-        _progress(as_json) as progress,
+        counting_stages(as_json) as progress,
     ):
         name = collections.restore(collection, snapshot, progress=progress)
         _say({"collection": collection, "restored": name}, f"Restored {name}", as_json)
@@ -181,7 +182,7 @@ def reembed(collection: Name, as_json: AsJson = False) -> None:
     with (
         handle_errors(as_json),
         open_collections(load_settings()) as collections,
-        _progress(as_json) as progress,
+        counting_stages(as_json) as progress,
     ):
         count = collections.reembed(collection, progress=progress)
         _say({"collection": collection, "vectors": count}, f"Made {count:,} vectors", as_json)
@@ -256,22 +257,3 @@ def _show_duplicates(groups: Sequence[DuplicateGroup]) -> None:
             f"  {group.kind} {group.of}, {group.similarity:.0%}: {escape(first)} = "
             f"{escape(', '.join(others[:_SHOWN]))}{more}"
         )
-
-
-@contextmanager
-def _progress(as_json: bool) -> Iterator[Callable[[str, int, int], None] | None]:
-    """Show a bar on a terminal; nothing where stderr is a file or JSON was asked for."""
-    console = err_console()
-    if as_json or not console.is_terminal:
-        yield None
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("read", total=None)
-
-        def show(stage: str, done: int, total: int) -> None:
-            bar.update(task, description=stage, completed=done, total=total)
-
-        yield show
