@@ -75,7 +75,8 @@ class ModelHub:
         """Ask the VLM about stored images; raises `unavailable` for what it cannot answer."""
         paths = [self._images.path(sha256) for sha256 in images]
         facts = [await self.pixels(sha256) for sha256 in images]
-        return await self._vlm().look(paths, facts, question)
+        vlm = await asyncio.to_thread(self._vlm)  # it reads the card of the embedded one
+        return await vlm.look(paths, facts, question)
 
     def embedder(self) -> Embedder:
         """Return the text embedder; loading blocks, so call it in a thread."""
