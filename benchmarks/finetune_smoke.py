@@ -94,7 +94,7 @@ def prove(root: Path, table: Table, args: argparse.Namespace) -> None:
 
 
 def cycle_of(root: Path, args: argparse.Namespace) -> dict[str, Any]:
-    """Return the cycle: a first model, which has to beat its own answers to grey images."""
+    """Return the cycle: a first model, which has to beat the words alone."""
     path = recipe(root / "recipes", "smoke", from_scratch(args.steps, args.tune_steps))
     return {
         "name": "smoke",

@@ -1,4 +1,4 @@
-"""What a model answers to a data set's questions, and how right it is, beside itself with a grey image."""
+"""What a model answers to a data set's questions, and how right it is, beside what the words alone give."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from core.errors import invalid_input, not_found
 from evals.exact_match import exact_match
 from evals.gate import Judged
 from evals.paired import Interval, Paired, bootstrap_mean, paired_difference, wilson
+from evals.prior import right_by_prior
 from finetune.release.answering import Answerer, Progress, Reply
 from finetune.release.questions import Questions
 
@@ -48,7 +49,7 @@ class Evaluation(Contract):
     data: str = Field(description="`NAME@VERSION:SPLIT`, with `[N]` for a draw.")
     overall: Slice
     by_image: Interval = Field(description="The accuracy with a bootstrap over images.")
-    over_text_only: Paired | None = Field(None, description="With the image minus with a grey one.")
+    over_text_only: Paired | None = Field(None, description="With the image minus by words alone.")
     kinds: dict[str, Slice]
     mean_confidence: float
     calibration_error: float = Field(description="Expected calibration error over ten bins.")
@@ -61,30 +62,32 @@ class Evaluation(Contract):
 
     def judged(self) -> list[Judged]:
         """Return the rows as the gate takes them."""
+        blind = words_alone(self.rows)
         return [
             Judged(
                 id=row.id,
                 kind=row.kind,
                 group=row.group,
                 score=float(row.right),
-                text_only=None if row.grey_right is None else float(row.grey_right),
+                text_only=None if blind is None else blind[place],
             )
-            for row in self.rows
+            for place, row in enumerate(self.rows)
         ]
 
     def judged_text_only(self) -> list[Judged]:
-        """Return the answers to grey images as a model of their own: what a first model has to beat.
+        """Return what the words alone give as a model of its own: what a first model has to beat.
 
         Raises:
             VidenceError: `invalid_input` when they were not asked.
         """
-        if any(row.grey_right is None for row in self.rows):
+        blind = words_alone(self.rows)
+        if blind is None:
             raise invalid_input(
                 "The evaluation has no text-only baseline", help="Evaluate again with --text-only."
             )
         return [
-            Judged(id=row.id, kind=row.kind, group=row.group, score=float(bool(row.grey_right)))
-            for row in self.rows
+            Judged(id=row.id, kind=row.kind, group=row.group, score=score)
+            for row, score in zip(self.rows, blind, strict=True)
         ]
 
 
@@ -98,7 +101,7 @@ def evaluate(
     text_only: bool = True,
     progress: Progress | None = None,
 ) -> Evaluation:
-    """Ask every question greedily, and again with a grey image.
+    """Ask every question greedily, and again with a grey image (see `words_alone`).
 
     Args:
         answerer: The model.
@@ -140,7 +143,7 @@ def evaluate(
 def summarise(rows: Sequence[AnswerRow], *, model: str, version: str, backend: str, data: str) -> Evaluation:
     """Return the figures of answered questions; raises `ValueError` without any."""
     kinds = sorted({row.kind for row in rows})
-    blind = all(row.grey_right is not None for row in rows)
+    blind = words_alone(rows)
     groups = [row.group for row in rows]
     right = [float(row.right) for row in rows]
     return Evaluation(
@@ -148,12 +151,10 @@ def summarise(rows: Sequence[AnswerRow], *, model: str, version: str, backend: s
         version=version,
         backend=backend,
         data=data,
-        overall=_slice(rows),
+        overall=_slice(rows, blind),
         by_image=bootstrap_mean(right, groups),
-        over_text_only=(
-            paired_difference([float(bool(row.grey_right)) for row in rows], right, groups) if blind else None
-        ),
-        kinds={kind: _slice([row for row in rows if row.kind == kind]) for kind in kinds},
+        over_text_only=None if blind is None else paired_difference(blind, right, groups),
+        kinds={kind: _kind(rows, blind, kind) for kind in kinds},
         mean_confidence=sum(row.confidence for row in rows) / len(rows),
         calibration_error=_calibration_error(rows),
         rows=tuple(rows),
@@ -172,13 +173,32 @@ def read_evaluation(path: Path) -> Evaluation:
         raise invalid_input(f"{path} is not an evaluation", help="Evaluate again.") from error
 
 
-def _slice(rows: Sequence[AnswerRow]) -> Slice:
-    grey = [row.grey_right for row in rows if row.grey_right is not None]
+def words_alone(rows: Sequence[AnswerRow]) -> list[float] | None:
+    """Return what is right without the image, 0 or 1 a row; None when grey images were not asked.
+
+    It is the model with grey images, or the commonest answers, whichever is right more often: a model that
+    was never shown grey may say nothing sensible to it, and would then be easy to beat.
+    """
+    if any(row.grey_right is None for row in rows):
+        return None
+    grey = [float(bool(row.grey_right)) for row in rows]
+    prior = right_by_prior(
+        [row.question for row in rows], [row.kind for row in rows], [row.answers for row in rows]
+    )
+    return grey if sum(grey) >= sum(prior) else [float(right) for right in prior]
+
+
+def _slice(rows: Sequence[AnswerRow], blind: Sequence[float] | None) -> Slice:
     return Slice(
         n=len(rows),
         accuracy=wilson(sum(row.right for row in rows), len(rows)),
-        text_only=wilson(sum(grey), len(rows)) if len(grey) == len(rows) else None,
+        text_only=None if blind is None else wilson(round(sum(blind)), len(rows)),
     )
+
+
+def _kind(rows: Sequence[AnswerRow], blind: Sequence[float] | None, kind: str) -> Slice:
+    at = [place for place, row in enumerate(rows) if row.kind == kind]
+    return _slice([rows[place] for place in at], None if blind is None else [blind[place] for place in at])
 
 
 def _calibration_error(rows: Sequence[AnswerRow], bins: int = 10) -> float:

@@ -86,7 +86,7 @@ def gate(
     A paired bootstrap over images compares the two on the same questions, over all and by kind. The gate
     passes when the target improves, or does not fall beyond the interval, and nothing else falls. Models that
     were not evaluated on these questions are evaluated first. For a first model the base is `text-only`: it
-    has to beat itself with grey images. Refused: exit code 1.
+    has to beat what the words alone give. Refused: exit code 1.
 
     Next: vidence finetune promote NEW --to staging
     """
