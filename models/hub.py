@@ -44,6 +44,7 @@ class ModelHub:
         self._embedder: Embedder | None = None
         self._refs: dict[str, ModelRef] | None = None
         self._embedder_named = False
+        self._embedded_vlm: Vlm | None = None
         self._locks: dict[tuple[asyncio.AbstractEventLoop, str], asyncio.Lock] = {}
 
     def close(self) -> None:
@@ -127,11 +128,13 @@ class ModelHub:
         chat = self.chat("vlm")
         if chat is not None:
             return ServedVlm(chat, self._look_prompt)
-        from models.vlm_embedded import EmbeddedVlm
-        from models.vlm_shipped import read_manifest
+        if self._embedded_vlm is None:
+            from models.vlm_embedded import EmbeddedVlm
+            from models.vlm_shipped import read_manifest
 
-        manifest = read_manifest()
-        return StandIn() if manifest is None else EmbeddedVlm(manifest, self._runner, self._cache)
+            card = read_manifest()
+            self._embedded_vlm = StandIn() if card is None else EmbeddedVlm(card, self._runner, self._cache)
+        return self._embedded_vlm
 
     async def _cached(self, job: str, version: str, sha256: str, **kwargs: Any) -> Any:
         folder = self._cache / job / version

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.errors import invalid_input, unavailable
+from core.errors import VidenceError, invalid_input, unavailable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -130,11 +130,7 @@ def _tensors(path: Path) -> Tensors:
         import numpy as np
         from safetensors.numpy import load_file
     except ImportError as error:
-        raise unavailable(
-            f"The embedded VLM needs the package `{error.name}`",
-            help="Run `pip install 'vidence[rag,vision]'`.",
-            retryable=False,
-        ) from error
+        raise lacks_package(error) from error
     try:
         loaded = load_file(str(path))
     except Exception as error:
@@ -150,3 +146,12 @@ _AROUND = re.compile(r"^(?:model\.)?(?:vision_tower|multi_modal_projector)\.(?:v
 def _bare(name: str) -> str:
     """Return a part's tensor by its name inside the part: training keeps the names of the whole model."""
     return _AROUND.sub("", name)
+
+
+def lacks_package(error: ImportError) -> VidenceError:
+    """Return the error for a package that the embedded VLM cannot do without."""
+    return unavailable(
+        f"The embedded VLM needs the package `{error.name}`",
+        help="Run `pip install 'vidence[rag,vision]'`.",
+        retryable=False,
+    )

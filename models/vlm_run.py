@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from core.errors import unavailable
 from models.vlm_base import IMAGE_TOKEN_ID, TextShape
 from models.vlm_config import END_TOKEN_ID, MEAN, STD, prompt_of
-from models.vlm_parts import HEAD_DIM, TowerShape
+from models.vlm_parts import HEAD_DIM, TowerShape, lacks_package
 
 if TYPE_CHECKING:
     import numpy as np
@@ -61,11 +61,7 @@ class Checkpoint:
             from safetensors.numpy import load_file
             from tokenizers import Tokenizer
         except ImportError as error:
-            raise unavailable(
-                f"The embedded VLM needs the package `{error.name}`",
-                help="Run `pip install 'vidence[rag,vision]'`.",
-                retryable=False,
-            ) from error
+            raise lacks_package(error) from error
         from models import vlm_graph
 
         try:

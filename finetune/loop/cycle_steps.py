@@ -178,6 +178,7 @@ def _train_plan(shop: Workshop) -> str:
 
 
 def _train(shop: Workshop, done: Outputs) -> Mapping[str, Any]:
+    from finetune.train.limits import Limits
     from finetune.train.run import train_run
     from finetune.train.run_folder import RunFolder
 
@@ -189,7 +190,7 @@ def _train(shop: Workshop, done: Outputs) -> Mapping[str, Any]:
         shop.root,
         run,
         resume=begun,
-        max_seconds=shop.max_seconds,
+        limits=Limits(shop.max_seconds),
         progress=lambda step, total, _line: shop.progress("train", step, total),
     )
     if outcome.status == "paused":

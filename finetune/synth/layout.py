@@ -86,25 +86,16 @@ def make_layout(chart: Chart) -> Layout:
             else 0
         )
         bottom -= 1.4 * size
-        return Layout(
-            left=left,
-            top=top,
-            right=right,
-            bottom=bottom,
-            low=low,
-            high=high,
-            ticks=ticks,
-            legend_columns=columns,
-        )
-    left += value_room
-    if table.categories and style.tick_labels:
-        widest = max(text_width(name, font, 0.9 * size) for name in table.categories)
-        slot = (right - left) / len(table.categories)
-        turn = 0 if widest < 0.9 * slot else (40 if slot > 1.5 * size else 90)
-        deep = {0: size, 40: 0.66 * widest + size, 90: widest}[turn]
-        bottom -= deep + 0.6 * size
-    elif not table.categories:
-        bottom -= 1.5 * size
+    else:
+        left += value_room
+        if table.categories and style.tick_labels:
+            widest = max(text_width(name, font, 0.9 * size) for name in table.categories)
+            slot = (right - left) / len(table.categories)
+            turn = 0 if widest < 0.9 * slot else (40 if slot > 1.5 * size else 90)
+            deep = {0: size, 40: 0.66 * widest + size, 90: widest}[turn]
+            bottom -= deep + 0.6 * size
+        elif not table.categories:
+            bottom -= 1.5 * size
     return Layout(
         left=left,
         top=top,

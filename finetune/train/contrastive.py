@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -58,10 +57,8 @@ def train_dual(
     run: RunFolder,
     *,
     resume: bool = False,
-    max_seconds: float = math.inf,
+    limits: Limits | None = None,
     progress: Progress = lambda _done, _total, _line: None,
-    stop: Callable[[], bool] = lambda: False,
-    until: float = math.inf,
 ) -> Outcome:
     """Train, or go on training; the result is a folder for VIDENCE_IMAGE_ENCODER.
 
@@ -69,7 +66,7 @@ def train_dual(
         VidenceError: `invalid_input`, `not_found` or `unavailable`, saying what to do.
     """
     require_torch()
-    limits = Limits(max_seconds, stop, until)
+    limits = limits or Limits()
     root = settings.root
     train, measured = open_captions(config, root)
     embedder = open_embedder(settings)
@@ -97,7 +94,7 @@ def train_dual(
         line: dict[str, Any] = {"step": done + 1, "phase": phase, "loss": trainer.epoch(done)}
         done += 1
         ends = done in (config.contrastive.epochs, _total(config))
-        if dev is not None and (ends or done == until or done % config.evaluation.every == 0):
+        if dev is not None and (ends or done == limits.until or done % config.evaluation.every == 0):
             line[f"dev_recall@{_AT}"] = measure(trainer, dev)
         run.append(line)
         progress(done, _total(config), line)

@@ -57,9 +57,10 @@ def train_on_ray(
 
 def _worker(job: dict[str, Any]) -> None:
     """What each process does: Ray has told torch where the others are, accelerate finds it there."""
+    from finetune.train.limits import Limits
     from finetune.train.start import train
 
     config = parse_config(job["config"], "the recipe")
     settings = Settings.model_validate(job["settings"])
     run = RunFolder(Path(job["run"]))
-    train(config, settings, run, resume=job["resume"], max_seconds=job["max_seconds"])
+    train(config, settings, run, resume=job["resume"], limits=Limits(job["max_seconds"]))

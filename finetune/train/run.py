@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-import math
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -40,10 +38,8 @@ def train_run(
     run: RunFolder,
     *,
     resume: bool = False,
-    max_seconds: float = math.inf,
+    limits: Limits | None = None,
     progress: Progress = lambda _done, _total, _line: None,
-    stop: Callable[[], bool] = lambda: False,
-    until: float = math.inf,
 ) -> Outcome:
     """Train, or go on training, and write the result when the end is reached.
 
@@ -52,16 +48,14 @@ def train_run(
         root: The data folder (`Settings.root`).
         run: The run's folder.
         resume: Go on from the last checkpoint.
-        max_seconds: Stop cleanly after so long.
+        limits: When to stop cleanly before the end.
         progress: Told after each step: done, total, the log's line.
-        stop: Asked after each step whether to stop cleanly (a signal, for example).
-        until: Stop cleanly, and measure, after this step.
 
     Raises:
         VidenceError: `invalid_input`, `not_found` or `unavailable`, saying what to do.
     """
     require_ml()
-    limits = Limits(max_seconds, stop, until)
+    limits = limits or Limits()
     plan = make_plan(config, root)
     import torch
     from accelerate import Accelerator, DistributedDataParallelKwargs

@@ -21,7 +21,7 @@ from core.errors import invalid_input
 from core.settings import Settings
 from finetune.data.dataset import write_whole
 from finetune.train.config import AnyConfig
-from finetune.train.limits import Progress
+from finetune.train.limits import Limits, Progress
 from finetune.train.run_folder import RunFolder
 from finetune.train.start import plan, train
 
@@ -130,10 +130,8 @@ def search(
                     settings,
                     run,
                     resume=(run.path / "config.yaml").is_file(),
-                    max_seconds=left,
+                    limits=Limits(left, stop, until),
                     progress=progress,
-                    stop=stop,
-                    until=until,
                 )
                 if outcome.step < until:
                     return _write(folder, names, finished=False)

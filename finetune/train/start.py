@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-
 from core.settings import Settings
 from finetune.train.config import AnyConfig, ContrastiveConfig
 from finetune.train.contrastive import plan_dual, train_dual
-from finetune.train.limits import Progress
+from finetune.train.limits import Limits, Progress
 from finetune.train.outcome import Outcome
 from finetune.train.run import plan_run, train_run
 from finetune.train.run_folder import RunFolder
@@ -27,10 +24,8 @@ def train(
     run: RunFolder,
     *,
     resume: bool = False,
-    max_seconds: float = math.inf,
+    limits: Limits | None = None,
     progress: Progress = lambda _done, _total, _line: None,
-    stop: Callable[[], bool] = lambda: False,
-    until: float = math.inf,
 ) -> Outcome:
     """Train, or go on training; see `finetune.train.run.train_run` for the arguments and what is raised."""
     if isinstance(config, ContrastiveConfig):
@@ -39,18 +34,14 @@ def train(
             settings,
             run,
             resume=resume,
-            max_seconds=max_seconds,
+            limits=limits,
             progress=progress,
-            stop=stop,
-            until=until,
         )
     return train_run(
         config,
         settings.root,
         run,
         resume=resume,
-        max_seconds=max_seconds,
+        limits=limits,
         progress=progress,
-        stop=stop,
-        until=until,
     )

@@ -91,6 +91,7 @@ def _train(
     dry_run: bool,
     quiet: bool,
 ) -> Outcome:
+    from finetune.train.limits import Limits
     from finetune.train.recipe import load_config
     from finetune.train.run_folder import RunFolder
     from finetune.train.start import plan, train
@@ -106,9 +107,8 @@ def _train(
             settings,
             folder,
             resume=resume,
-            max_seconds=max_seconds,
+            limits=Limits(max_seconds, stop),
             progress=progress,
-            stop=stop,
         )
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from finetune.data.rows import PreferenceRow
 from finetune.train.config import DpoSection
+from finetune.train.limits import Limits
 from finetune.train.recipe import parse_config
 from finetune.train.run import train_run
 from finetune.train.run_folder import RunFolder
@@ -44,7 +45,7 @@ def _config(**changes):
 def test_dpo_starts_at_the_loss_of_a_coin_and_falls(home, tmp_path):
     run = RunFolder(tmp_path / "run")
     config = _config(lora={"rank": 4, "alpha": 8})
-    first = train_run(config, home, run, max_seconds=0)
+    first = train_run(config, home, run, limits=Limits(max_seconds=0))
     assert first.status == "paused"
     outcome = train_run(config, home, run, resume=True)
     assert outcome.status == "finished"

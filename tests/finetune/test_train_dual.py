@@ -13,6 +13,7 @@ from finetune.data.rows import TrainRow
 from finetune.train import contrastive
 from finetune.train.contrastive import train_dual
 from finetune.train.dual_encoder import Captioned, class_prior, closed_form, recall_at, unit_rows
+from finetune.train.limits import Limits
 from finetune.train.recipe import parse_config
 from finetune.train.run_folder import RunFolder
 from knowledge.images.bridge import open_bridge
@@ -105,10 +106,10 @@ def test_a_dual_encoder_finds_unseen_images_and_image_search_opens_it(settings, 
 def test_a_resumed_dual_encoder_is_the_same_to_the_bit(settings, tmp_path):
     whole, sliced = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "sliced")
     train_dual(_config(), settings, whole)
-    status = train_dual(_config(), settings, sliced, max_seconds=0).status
+    status = train_dual(_config(), settings, sliced, limits=Limits(max_seconds=0)).status
     while status == "paused":
         stop = iter([False, True] * 9).__next__
-        status = train_dual(_config(), settings, sliced, resume=True, stop=stop).status
+        status = train_dual(_config(), settings, sliced, resume=True, limits=Limits(stop=stop)).status
     for one, two in zip(_projection(whole), _projection(sliced), strict=True):
         assert np.array_equal(one, two)
     assert [line["loss"] for line in whole.log()] == [line["loss"] for line in sliced.log()]

@@ -26,13 +26,14 @@ class FakeTraining:
     def plan(self, config, settings, run):
         return Outcome(run.path.name, run.path, "planned", "", 0, TOTAL)
 
-    def train(self, config, settings, run, *, resume, until, stop, **_):
+    def train(self, config, settings, run, *, resume, limits, **_):
+        until = limits.until
         run.start(config, resume=resume)
         first = max((line["step"] for line in run.log()), default=0)
         self.calls.append((config.optim.batch, first, until))
         for step in range(first + 1, until + 1):
             run.append({"step": step, "loss": 9.0})
-            if stop():
+            if limits.stop():
                 run.save_checkpoint(step, lambda folder: (folder / "x").touch(), 2)
                 return Outcome("x", run.path, "paused", "", step, TOTAL)
         run.append({"step": until, "event": "eval", "dev_loss": abs(config.optim.batch - 4) + 1 / until})

@@ -10,6 +10,7 @@ import time
 import pytest
 
 from core.errors import VidenceError
+from finetune.train.limits import Limits
 from finetune.train.recipe import parse_config
 from finetune.train.run import train_run
 from finetune.train.run_folder import RunFolder
@@ -91,13 +92,11 @@ def test_a_run_killed_at_a_random_step_ends_with_the_same_weights(home, undistur
 
 def test_slices_by_time_end_with_the_same_weights(home, undisturbed, tmp_path):
     folder = tmp_path / "sliced"
-    outcome = _train(home, folder, max_seconds=0)
+    outcome = _train(home, folder, limits=Limits(max_seconds=0))
     assert (outcome.status, outcome.step) == ("paused", 1)
     for _ in range(20):
-        if (
-            _train(home, folder, resume=True, stop=iter([False, False, True] * 9).__next__).status
-            == "finished"
-        ):
+        limits = Limits(stop=iter([False, False, True] * 9).__next__)
+        if _train(home, folder, resume=True, limits=limits).status == "finished":
             break
     _assert_equal(folder, undisturbed)
     assert _losses(folder) == _losses(undisturbed)
@@ -116,7 +115,7 @@ def test_training_lowers_the_loss_and_the_result_says_what_it_is(undisturbed):
 
 def test_changed_data_is_refused_on_resume(home, tmp_path):
     folder = tmp_path / "run"
-    _train(home, folder, max_seconds=0)
+    _train(home, folder, limits=Limits(max_seconds=0))
     path = home / "finetune" / "data" / "shapes" / "train.jsonl"
     before = path.read_text()
     path.write_text(before.replace("rectangle", "circle"))
