@@ -27,11 +27,11 @@ class Family:
 
 
 _SHAPE = r"(?:shapes?|circles?|rectangles?|triangles?)"
-_COLOUR = r"(?:black|gr[ae]y|red|blue|green|teal|brown|yellow|orange|purple|pink)"
-_MARK = r"(?:bars?|columns?|slices?|wedges?|segments?|lines?|points?|dots?)"
+_COLOUR = r"(?:black|gr[ae]y|red|blue|green|teal|brown|yellow|orange|purple|pink|cyan|olive)"
+_MARK = r"(?:bars?|columns?|slices?|wedges?|segments?|lines?|area|points?|dots?)"
 _MOST = r"(?:highest|tallest|longest|largest|biggest)"
 _LEAST = r"(?:lowest|shortest|smallest)"
-_CHART = r"(?:bar|horizontal bar|line|pie|donut|doughnut) chart|scatter ?plot"
+_CHART = r"(?:bar|horizontal bar|grouped bar|stacked bar|line|area|pie|donut|doughnut) chart|scatter ?plot"
 
 
 def _family(name: str, said: str, *patterns: str) -> Family:

@@ -7,6 +7,7 @@ inside scikit-image (CC0 and public domain). What is held out for measuring is n
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,9 +15,11 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
-from finetune.vlm.chart_drawing import draw, random_style
-from finetune.vlm.chart_plot import TRAIN_STYLES, fitting, plot
-from finetune.vlm.chart_spec import random_spec
+from finetune.synth.chart import make_chart
+from finetune.synth.chart_code import plotting_code
+from finetune.synth.chart_light import draw_light
+from finetune.synth.sandbox.client import Sandbox
+from finetune.vlm.chart_spec import spec_of
 from finetune.vlm.slots import SHAPES, chart_facts, photo_facts, scan_facts, shape_facts
 
 if TYPE_CHECKING:
@@ -42,23 +45,22 @@ def held_out(image_name: str) -> bool:
 
 
 def drawn(number: int) -> Picture:
-    """Draw training chart `number`, with Pillow."""
-    rng = Random(f"train-{number}")  # noqa: S311 - drawings, not secrets
-    spec = random_spec(rng)
-    return Picture("drawn", draw(spec, random_style(rng, spec)), chart_facts(spec))
+    """Draw training chart `number` with the light renderer."""
+    chart = make_chart(Random(f"drawn-{number}"), "train", 1.0)  # noqa: S311 - drawings, not secrets
+    return Picture("drawn", _squeezed(draw_light(chart)[0]), chart_facts(spec_of(chart)))
 
 
-def plotted(number: int) -> Picture:
+def plotted(number: int, sandbox: Sandbox) -> Picture:
     """Draw training chart `number` with matplotlib."""
-    rng = Random(f"plot-{number}")  # noqa: S311
-    spec = random_spec(rng)
-    title = (
-        ""
-        if rng.random() < 0.4
-        else f"Figure {rng.randint(1, 99)}: {rng.choice(('sales', 'counts', 'mean'))}"
-    )
-    image = plot(spec, rng, rng.choice(fitting(spec, TRAIN_STYLES)), title=title)
-    return Picture("plotted", image.resize((SIDE, SIDE), _bilinear()), chart_facts(spec))
+    chart = make_chart(Random(f"plotted-{number}"), "train", 0.0)  # noqa: S311
+    return Picture("plotted", _squeezed(sandbox.draw(plotting_code(chart)).png), chart_facts(spec_of(chart)))
+
+
+def _squeezed(png: bytes) -> Image.Image:
+    from PIL import Image
+
+    with Image.open(io.BytesIO(png)) as opened:
+        return opened.convert("RGB").resize((SIDE, SIDE), _bilinear())
 
 
 def _bilinear() -> Image.Resampling:

@@ -10,6 +10,7 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
+from finetune.synth.sandbox.client import Sandbox
 from finetune.vlm.pictures import (
     SIDE,
     Picture,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 CHUNK = 512
 TEACHER_DIM = 64
-_SHARES = {"drawn": 0.66, "easy-vqa": 0.16, "plotted": 0.10, "vqa-rad": 0.05, "photo": 0.03}
+_SHARES = {"drawn": 0.62, "easy-vqa": 0.16, "plotted": 0.14, "vqa-rad": 0.05, "photo": 0.03}
 
 
 @dataclass(frozen=True)
@@ -56,12 +57,13 @@ def build(folder: Path, chunks: int, *, rad: Path | None, first: int = 0) -> Non
     folder.mkdir(parents=True, exist_ok=True)
     teacher = distilled(folder)
     truth = easy_vqa_truth()
+    sandbox = Sandbox(folder / "fonts")
     for number in range(first, first + chunks):
         path = folder / f"{number:04}.npz"
         if path.exists():
             continue
         rng = Random(f"chunk-{number}")  # noqa: S311 - drawings, not secrets
-        pictures = list(_mixed(number, rng, truth, rad))
+        pictures = list(_mixed(number, rng, truth, rad, sandbox))
         pixels = np.stack([np.asarray(picture.image) for picture in pictures])
         known = np.array([targets(picture.facts) for picture in pictures], dtype=np.int8)
         taught = np.full((len(pictures), (SIDE // 32) ** 2, TEACHER_DIM), np.nan, dtype=np.float16)
@@ -72,6 +74,7 @@ def build(folder: Path, chunks: int, *, rad: Path | None, first: int = 0) -> Non
         with partial.open("wb") as file:
             np.savez(file, pixels=pixels, targets=known, teacher=taught)
         partial.replace(path)
+    sandbox.close()
 
 
 def read_chunk(path: Path) -> Chunk:
@@ -83,7 +86,7 @@ def read_chunk(path: Path) -> Chunk:
 
 
 def _mixed(
-    number: int, rng: Random, truth: dict[int, tuple[str, str]], rad: Path | None
+    number: int, rng: Random, truth: dict[int, tuple[str, str]], rad: Path | None, sandbox: Sandbox
 ) -> Iterator[Picture]:
     shares = {name: share for name, share in _SHARES.items() if rad is not None or name != "vqa-rad"}
     names = rng.choices(list(shares), list(shares.values()), k=CHUNK)
@@ -101,7 +104,7 @@ def _mixed(
         if name in streams:
             yield next(streams[name])
         else:
-            yield drawn(serial) if name == "drawn" else plotted(serial)
+            yield drawn(serial) if name == "drawn" else plotted(serial, sandbox)
 
 
 def distilled(folder: Path) -> Teacher:

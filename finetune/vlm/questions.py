@@ -6,12 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 
-from finetune.vlm.chart_spec import COLOURS, NUMBERS, ORDINALS, ChartSpec
+from finetune.vlm.chart_spec import NUMBERS, ORDINALS, ChartSpec
 
 KIND_NAMES = {
     "bar": "bar chart",
     "hbar": "horizontal bar chart",
+    "grouped": "grouped bar chart",
+    "stacked": "stacked bar chart",
     "line": "line chart",
+    "area": "area chart",
     "pie": "pie chart",
     "donut": "donut chart",
     "scatter": "scatter plot",
@@ -35,8 +38,11 @@ _FROM = {"bar": "from the left", "hbar": "from the top"}
 _TREND = {
     "bar": ("Do the bars rise or fall from left to right?", "What is the trend of the bars?"),
     "line": ("Does the line rise or fall?", "What is the trend of the line?"),
+    "area": ("Does the area rise or fall from left to right?", "What is the trend of the area?"),
     "scatter": ("Do the points rise or fall from left to right?", "What is the trend of the points?"),
 }
+# A grouped bar chart is a bar chart too: whether it is one is not asked.
+_ALIKE = ({"bar", "hbar", "grouped", "stacked"}, {"pie", "donut"})
 
 
 @dataclass(frozen=True)
@@ -58,17 +64,19 @@ def _questions(spec: ChartSpec, rng: Random) -> Iterator[Asked]:
     named = (
         spec.kind if rng.random() < 0.5 else rng.choice([kind for kind in KIND_NAMES if kind != spec.kind])
     )
-    if {named, spec.kind} not in ({"bar", "hbar"}, {"pie", "donut"}):
+    if named == spec.kind or not any({named, spec.kind} <= alike for alike in _ALIKE):
         yield Asked("chart_type_yes_no", f"Is this a {KIND_NAMES[named]}?", _yes(named == spec.kind))
-    if spec.kind != "scatter":
+    if spec.marks:
         mark = _MARKS[spec.kind]
         yield Asked("count", rng.choice(_HOW_MANY).format(marks=f"{mark}s"), NUMBERS[spec.marks])
         yield from _ranked(spec, rng, mark)
     if spec.trend is not None:
         yield Asked("trend", rng.choice(_TREND[spec.kind]), spec.trend)
+    if spec.kind in ("grouped", "stacked"):
+        return
     if not spec.varied:
-        things = {"scatter": "points", "line": "line"}.get(spec.kind, "bars")
-        verb = "is the line" if things == "line" else f"are the {things}"
+        things = {"scatter": "points", "line": "line", "area": "area"}.get(spec.kind, "bars")
+        verb = f"is the {things}" if things in ("line", "area") else f"are the {things}"
         yield Asked("colour", f"What color {verb}?", spec.colours[0])
     elif spec.kind in ("bar", "hbar"):
         at = rng.randrange(spec.marks)
@@ -101,6 +109,3 @@ def _ranked(spec: ChartSpec, rng: Random, mark: str) -> Iterator[Asked]:
 
 def _yes(value: bool) -> str:
     return "yes" if value else "no"
-
-
-COLOUR_NAMES = frozenset(COLOURS)

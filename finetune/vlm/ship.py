@@ -30,7 +30,7 @@ LICENCES = {
     "easy-VQA": "MIT",
     "VQA-RAD": "CC0-1.0",
     "photos of scikit-image": "CC0-1.0 and public domain",
-    "drawn charts": "Apache-2.0",
+    "drawn charts": "CC0-1.0",
 }
 
 

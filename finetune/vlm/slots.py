@@ -16,15 +16,18 @@ from finetune.vlm.chart_spec import COLOURS, NUMBERS, ORDINALS, ChartSpec
 
 SHAPES = ("circle", "rectangle", "triangle")
 ORGANS = ("head", "chest", "abdomen")
-_KINDS = ("bar", "horizontal", "line", "pie", "ring", "scatter", "shape", "scan", "photo")
 _OF_CHART = {
     "bar": "bar",
     "hbar": "horizontal",
+    "grouped": "grouped",
+    "stacked": "stacked",
     "line": "line",
+    "area": "area",
     "pie": "pie",
     "donut": "ring",
     "scatter": "scatter",
 }
+_KINDS = (*_OF_CHART.values(), "shape", "scan", "photo")
 _NONE = "none"
 _COLOUR_NAMES = (*COLOURS, _NONE)
 _MARKS = 9
@@ -47,7 +50,7 @@ def _slots() -> tuple[Slot, ...]:
         ("lowest", (*ORDINALS, _NONE)),
         ("highest colour", _COLOUR_NAMES),
         ("lowest colour", _COLOUR_NAMES),
-        ("trend", ("rising", "falling", "mixed", _NONE)),
+        ("trend", ("rising", "falling", "flat", "mixed", _NONE)),
         ("shape", (*SHAPES, _NONE)),
         ("colour", _COLOUR_NAMES),
         ("organ", (*ORGANS, _NONE)),
@@ -70,10 +73,16 @@ def targets(facts: Mapping[str, str]) -> list[int]:
 
 
 def chart_facts(spec: ChartSpec) -> dict[str, str]:
-    """Return the word of every slot for a chart; a lead too small to see is left out."""
-    facts = {"kind": _OF_CHART[spec.kind], "shape": _NONE, "organ": _NONE, "trend": spec.trend or _NONE}
+    """Return the word of every slot for a chart; what people would dispute is left out."""
+    facts = {"kind": _OF_CHART[spec.kind], "shape": _NONE, "organ": _NONE}
+    if spec.trend is not None:
+        facts["trend"] = spec.trend
+    elif spec.kind in ("hbar", "pie", "donut"):
+        facts["trend"] = _NONE
+    if spec.kind in ("grouped", "stacked"):
+        return facts
     facts["colour"] = _NONE if spec.varied else spec.colours[0]
-    if spec.kind == "scatter":
+    if not spec.marks:
         absent = dict.fromkeys(("highest", "lowest", "highest colour", "lowest colour"), _NONE)
         return {**facts, **absent, "count": "zero", **_marks((), ())}
     facts["count"] = NUMBERS[spec.marks]

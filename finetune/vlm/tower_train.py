@@ -21,10 +21,12 @@ from finetune.vlm.tower_model import Namer, global_targets, open_namer, starting
 from models.vlm_parts import TowerShape
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
 
 
 _SHAPE = SLOTS[0].words.index("shape")
+_SHIFT = 10  # pixels: less than any margin, so every mark stays in the picture
 
 
 @dataclass(frozen=True)
@@ -190,7 +192,18 @@ def _batches(pool: Path, recipe: TowerRecipe, start: int) -> Iterator[Any]:
         plain = np.flatnonzero(chunk.targets[:, 0] == _SHAPE)
         order = rng.permutation(np.concatenate([np.arange(len(chunk.pixels)), plain, plain]))
         for at in range(0, len(order) - recipe.batch + 1, recipe.batch):
-            yield _tensors(chunk, order[at : at + recipe.batch])
+            pixels, known, taught = _tensors(chunk, order[at : at + recipe.batch])
+            yield _shifted(pixels, rng), known, taught
+
+
+def _shifted(pixels: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
+    """Move each picture by a few pixels; what comes in from outside repeats the edge."""
+    import torch
+
+    wide = torch.nn.functional.pad(pixels, (_SHIFT,) * 4, mode="replicate")
+    side = pixels.shape[-1]
+    moves = rng.integers(0, 2 * _SHIFT + 1, (len(pixels), 2)).tolist()
+    return torch.stack([one[:, y : y + side, x : x + side] for one, (y, x) in zip(wide, moves, strict=True)])
 
 
 def _save(path: Path, step: int, namer: Namer, optimizers: list[Any]) -> None:
