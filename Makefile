@@ -6,7 +6,7 @@ VLLM ?= .venv-vllm
 BIN := $(VENV)/bin
 # `make demo` needs no torch; the `ml` extra takes it from VIDENCE_TORCH_SPEC.
 VIDENCE_TORCH_SPEC ?= torch==2.13.0
-EXTRAS := vision,rag,llm,demo,dev
+EXTRAS := vision,rag,llm,evals,demo,dev
 
 .PHONY: help setup setup-ml setup-vllm serve-vllm-test demo test test-ml test-marked lint typecheck format dev schemas diagram bench bench-retrieval finetune-smoke clean
 
