@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -19,6 +19,14 @@ class Overlap(Protocol):
 
     def __call__(self, row: TrainRow, image: Path | None) -> str:
         """Return the set's name, or an empty text."""
+        ...
+
+
+class Known(Protocol):
+    """Tells the answers of questions whose answer is known."""
+
+    def __call__(self, question: str, image: Path | None) -> Sequence[str]:
+        """Return the accepted answers, or nothing."""
         ...
 
 
@@ -58,9 +66,13 @@ class HeldOut:
     ) -> None:
         places: dict[str, tuple[Path, str]] = {}
         questions: dict[str, str] = {}
+        held: list[TrainRow] = []
         for folder, everything in [*((one, False) for one in folders), *((one, True) for one in whole)]:
-            _collect(folder, everything, places, questions)
+            held += _collect(folder, everything, places, questions)
         prints = _prints({sha: path for sha, (path, _) in places.items()}, cache)
+        self._answers = _answers(held, prints)
+        self._asked = {question for question, _ in self._answers}
+        self._marks: dict[Path, ImagePrint] = {}
         self._own = EvalIndex(
             {sha: (mark, places[sha][1]) for sha, mark in prints.items()},
             questions,
@@ -75,23 +87,52 @@ class HeldOut:
             found = [index.text(row.question) for index in indexes] if row.image_sha256 is None else []
             return next((hit[1] for hit in found if hit), "")
         given = str(row.metadata.get("given_sha256") or "")
-        mark = print_of_file(image)
+        mark = self._mark(image)
         hits = (index.files.get(given) or (index.image(mark) or ("", ""))[1] for index in indexes)
         return next(filter(None, hits), "")
+
+    def known(self, question: str, image: Path | None) -> tuple[str, ...]:
+        """Return the accepted answers where this question about these pixels is one that is measured on."""
+        asked = question_key(question)
+        if asked not in self._asked or (image is not None and not image.exists()):
+            return ()
+        return self._answers.get((asked, self._mark(image).pixels if image is not None else ""), ())
+
+    def _mark(self, image: Path) -> ImagePrint:
+        if image not in self._marks:
+            self._marks[image] = print_of_file(image)
+        return self._marks[image]
+
+
+def _answers(
+    rows: Iterable[TrainRow], prints: Mapping[str, ImagePrint]
+) -> dict[tuple[str, str], tuple[str, ...]]:
+    """Return every accepted answer by question and pixels (none for text alone)."""
+    found: dict[tuple[str, str], tuple[str, ...]] = {}
+    for row in rows:
+        mark = prints.get(row.image_sha256) if row.image_sha256 else None
+        if mark is not None or row.image_sha256 is None:
+            key = (question_key(row.question), mark.pixels if mark else "")
+            found[key] = (*found.get(key, ()), *row.answers)
+    return found
 
 
 def _collect(
     folder: Path, everything: bool, places: dict[str, tuple[Path, str]], questions: dict[str, str]
-) -> None:
+) -> list[TrainRow]:
+    """Note where images and questions that are measured on lie; return their rows."""
+    held: list[TrainRow] = []
     dataset = Dataset(folder)
     for row in dataset.rows():
         if everything or row.split != "train":
+            held.append(row)
             name = f"{folder.name}:{row.split}"
             path = dataset.image_path(row)
             if row.image_sha256 is None:
                 questions.setdefault(question_key(row.question), name)
             elif path is not None and path.exists():
                 places.setdefault(row.image_sha256, (path, name))
+    return held
 
 
 def _prints(places: dict[str, Path], cache: PrintCache | None) -> dict[str, ImagePrint]:

@@ -21,6 +21,7 @@ from finetune.loop.cycle import CycleStep, Outputs, StopCycle
 from finetune.loop.cycle_config import NEW, CycleConfig
 from finetune.loop.gather import Request, data_folder, find, make
 from finetune.loop.incorporate import read_report
+from finetune.loop.measured import Habits, measured_answers
 from finetune.loop.queue import CandidateQueue
 from finetune.release.gate import TEXT_ONLY
 from finetune.release.registry import Registry
@@ -132,8 +133,14 @@ def _data(shop: Workshop) -> Mapping[str, Any]:
             confirmed=data.confirmed,
             made_by=mark,
         )
+        measured = measured_answers(shop.registry, [shop.config.model] if shop.production() else [])
         report = make(
-            shop.root, request, FeedbackStore.under(shop.root), CandidateQueue.under(shop.root), images
+            shop.root,
+            request,
+            FeedbackStore.under(shop.root),
+            CandidateQueue.under(shop.root),
+            images,
+            Habits(measured),
         )
     body = report.model_dump(mode="json")
     return {**body, "folder": str(folder), "production": shop.production()}

@@ -13,6 +13,7 @@ from finetune.data.dataset import Dataset
 from finetune.data.prints import PrintCache
 from finetune.loop.checks import HeldOut, personal
 from finetune.loop.incorporate import IncorporateReport, Options, incorporate
+from finetune.loop.measured import Habits
 from finetune.loop.queue import CandidateQueue
 from finetune.loop.votes import Vote, from_feedback, from_file, from_queue
 
@@ -35,10 +36,16 @@ class Request:
 
 
 def make(
-    root: Path, request: Request, feedback: FeedbackStore, queue: CandidateQueue, images: ImageStore
+    root: Path,
+    request: Request,
+    feedback: FeedbackStore,
+    queue: CandidateQueue,
+    images: ImageStore,
+    habits: Habits | None = None,
 ) -> IncorporateReport:
     """Make the data set, then mark the candidates that are in it as used.
 
+    `habits` tells how right the model's answers are where it was measured, to judge corrections by.
     A kill before the marks is made good by the next call, which makes the same version.
 
     Raises:
@@ -48,12 +55,15 @@ def make(
         raise invalid_input(f"Not a name for a data set: {request.out}", help="Use letters, digits, - and _.")
     target = Dataset(data_folder(root) / request.out)
     votes = [vote for source in request.sources for vote in _votes(source, request, feedback, queue, images)]
+    held = held_out(root, request, besides=target.folder)
     report = incorporate(
         votes,
         target,
         request.out,
         images,
-        overlap=held_out(root, request, besides=target.folder),
+        overlap=held,
+        known=held.known,
+        habits=habits,
         personal=personal,
         onto=[Dataset(find(root, name)) for name in request.onto],
         options=Options(

@@ -18,7 +18,8 @@ from core.images import ImageStore
 from evals.exact_match import normal_answer
 from finetune.data.dataset import Dataset, write_whole
 from finetune.data.rows import PreferenceRow, Step, TrainRow, dataset_version
-from finetune.loop.checks import Overlap, Personal
+from finetune.loop.checks import Known, Overlap, Personal
+from finetune.loop.measured import Habits
 from finetune.loop.queue import item_id
 from finetune.loop.suspicion import Suspicion, suspicious
 from finetune.loop.votes import Conflict, Settled, Vote, resolve
@@ -81,6 +82,8 @@ def incorporate(
     *,
     overlap: Overlap,
     personal: Personal,
+    known: Known = lambda _question, _image: (),
+    habits: Habits | None = None,
     onto: Sequence[Dataset] = (),
     options: Options | None = None,
 ) -> IncorporateReport:
@@ -93,6 +96,8 @@ def incorporate(
         images: Where the pictures of the votes lie.
         overlap: Tells which evaluation set holds a row.
         personal: Finds personal data in a text.
+        known: Tells the answers that are known, for who answers against them.
+        habits: How right the model's answers are where it was measured, likewise.
         onto: Data sets whose rows come along; a settled answer replaces theirs.
         options: How votes become rows.
 
@@ -140,7 +145,7 @@ def incorporate(
         preferences=len(made.preferences),
         replaced=made.replaced,
         left_out=dict(made.left_out),
-        suspicions=tuple(suspicious(cast)),
+        suspicions=tuple(suspicious(cast, _known(cast, images, known), habits)),
         kinds=dict(Counter(row.kind for row in made.rows)),
         parents=parents,
         used_candidates=tuple(sorted(made.used)),
@@ -160,6 +165,16 @@ def read_report(folder: Path) -> IncorporateReport:
         raise invalid_input(
             f"{folder} was not made by `vidence finetune incorporate`", help="Give another name."
         ) from error
+
+
+def _known(votes: Iterable[Vote], images: ImageStore, known: Known) -> dict[str, Sequence[str]]:
+    """Return the answers that are known, by the votes' key."""
+    asked = {vote.key: vote for vote in votes}
+    return {
+        key: answers
+        for key, vote in asked.items()
+        if (answers := known(vote.question, images.path(vote.image_sha256) if vote.image_sha256 else None))
+    }
 
 
 def _base(target: Dataset, onto: Sequence[Dataset]) -> tuple[dict[str, TrainRow], tuple[str, ...]]:

@@ -57,6 +57,8 @@ def incorporate(
       vidence finetune incorporate --from feedback --from queue --onto base --out base-2
     """
     from finetune.loop.gather import Request, make
+    from finetune.loop.measured import Habits, measured_answers
+    from finetune.release.opening import open_registry
 
     with handle_errors(as_json):
         settings = load_settings()
@@ -71,7 +73,9 @@ def incorporate(
             confirmed=confirmed,
         )
         feedback, queue = FeedbackStore.under(settings.root), open_queue(settings)
-        report = make(settings.root, request, feedback, queue, open_images(settings))
+        with open_registry(settings) as registry:
+            habits = Habits(measured_answers(registry, registry.names()))
+        report = make(settings.root, request, feedback, queue, open_images(settings), habits)
         if as_json:
             emit_json(report.model_dump(mode="json"))
         else:
