@@ -2,8 +2,10 @@
 
     python -m benchmarks.vlm [--checkpoint DIR] [--sets DIR] [--limit 500] [--suite shapes]... [-o FILE]
 
-Suites: `shapes` (easy-VQA's test questions), `charts` (drawn by matplotlib in styles and from tables that
-training never saw), `scans` (VQA-RAD's closed questions on images not trained on). The data sets are those of
+Suites: `shapes` (easy-VQA's test questions), `charts` (themes, fonts, shades, words and public tables that
+training never saw), `scans` (VQA-RAD's closed questions on images not trained on), and, only when named,
+`baggage` (inspection scans: threat or not, and which, with confusion matrices; its data come from
+`vidence finetune data xray_baggage DIR --out xray-baggage --dev 0.3`). The other data sets are those of
 `python -m finetune.vlm sets`; the checkpoint is by default the one that ships. "Text alone" answers each
 question with the answer most frequent among training questions of the same words, or else of its kind: the
 best that can be done without looking. Intervals are 95%, by resampling images (1,000 times, fixed seed).
@@ -33,7 +35,10 @@ _SUITES = {
     "shapes": ("embedded-shapes", "embedded-shapes", "test"),
     "charts": ("embedded-charts-test", "embedded-charts", "test"),
     "scans": ("embedded-scans", "embedded-scans", "dev"),
+    "baggage": ("xray-baggage", "xray-baggage", "dev"),
 }
+_USUAL = ("shapes", "charts", "scans")
+_SORTED_OUT = ("threat", "which")  # kinds whose answers are few enough for a confusion matrix
 
 
 def main() -> int:
@@ -41,7 +46,7 @@ def main() -> int:
     options = _options()
     model = Checkpoint(_checkpoint(options), bits=options.bits)
     report: dict[str, Any] = {"checkpoint": str(options.checkpoint or "shipped"), "bits": options.bits}
-    for name in options.suite or list(_SUITES):
+    for name in options.suite or _USUAL:
         report[name] = _suite(name, options, model)
     print_figures(report, options.output)
     return 0
@@ -81,12 +86,24 @@ def _suite(name: str, options: argparse.Namespace, model: Checkpoint) -> dict[st
     for at, row in enumerate(sorted(rows, key=lambda row: str(row.image_sha256))):
         said = model.answer(_pixels(sets / asked, row), row.question)
         right = _same(said.text, row.answers[0])
-        scored.append((row, right, _same(guess(row), row.answers[0]), said.confidence))
+        scored.append((row, right, _same(guess(row), row.answers[0]), said.confidence, said.text))
         if at % 20 == 0:
             sys.stderr.write(f"\r{name}: {at + 1} of {len(rows)}")
             sys.stderr.flush()
     sys.stderr.write("\n")
-    return _figures(scored, time.perf_counter() - started)
+    figures = _figures([item[:4] for item in scored], time.perf_counter() - started)
+    if name == "baggage":
+        figures["confusion"] = {kind: _confusion(scored, kind) for kind in _SORTED_OUT}
+    return figures
+
+
+def _confusion(scored: list[Any], kind: str) -> dict[str, dict[str, int]]:
+    """Return how often each right answer (outer) was answered by each word (inner)."""
+    table: dict[str, Counter[str]] = defaultdict(Counter)
+    for row, _, _, _, said in scored:
+        if row.kind == kind:
+            table[row.answers[0].lower()][said.strip().strip(".").lower()] += 1
+    return {gold: dict(counts.most_common()) for gold, counts in sorted(table.items())}
 
 
 def _spread(rows: list[TrainRow], limit: int) -> list[TrainRow]:
