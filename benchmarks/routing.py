@@ -1,4 +1,4 @@
-"""Routing accuracy on the paraphrases of `benchmarks/routing.jsonl`, by rules alone and with embeddings.
+"""Routing accuracy on the suite `routing` of evals, by rules alone and with embeddings, with every error.
 
     python -m benchmarks.routing [FILE.jsonl] [--mode rules|embedding|both] [--json] [--errors]
 
@@ -11,21 +11,11 @@ from __future__ import annotations
 import json
 from collections import Counter
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-from agents.router import ACTIONS, RouteContext, Router
+from agents.router import ACTIONS, Router
 from benchmarks.common import measure_routers, router_options
-
-DEFAULT = Path(__file__).parent / "routing.jsonl"
-
-
-def context_of(row: dict[str, Any]) -> RouteContext:
-    """Read the context of a benchmark line."""
-    given = row["context"]
-    kind = given.get("image_kind", "none")
-    kinds = () if kind == "none" else (kind,) * given["images"]
-    return RouteContext(given["images"], kinds, tuple(given["collections"]), given["profile"])
+from evals.suites.routing import FILE, context_of
 
 
 def score(rows: list[dict[str, Any]], router: Router) -> dict[str, Any]:
@@ -67,7 +57,7 @@ def show(name: str, result: dict[str, Any], *, errors: bool) -> None:
 
 def main() -> None:
     """Print the figures for the modes asked for."""
-    parser = router_options(__doc__, DEFAULT)
+    parser = router_options(__doc__, FILE)
     parser.add_argument("--errors", action="store_true", help="print every wrong string")
     args = parser.parse_args()
     measure_routers(args, score, partial(show, errors=args.errors))

@@ -4,7 +4,7 @@
 
 - metatool: all development requests over all 199 tools, nothing fitted on them; hit@1, 3 and 5.
 - own: `own_tools.jsonl`, 100 requests for the agent's own tools, mixed into the 199.
-- routing: the paraphrases of `routing.jsonl` through the real planner with the selector's top three. The
+- routing: the paraphrases of the suite `routing` through the real planner with the selector's top three. The
   baseline calls every tool that is possible in the same context. Accuracy: the tool of the right action is
   among those called (a question to split needs `search_text`). Requests that need no tool (an answer, a
   question back, an abstention) are counted apart: there every call is one too many.
@@ -31,6 +31,7 @@ from agents.routes import calls, possible
 from benchmarks.common import add_data_option, add_output_options, print_figures
 from core.contracts import Action
 from core.settings import Settings
+from evals.suites.routing import read_rows
 from models.embeddings import Embedder, open_embedder
 from tools.cards import read_catalogue, registry_cards
 from tools.registry import default_registry
@@ -151,7 +152,7 @@ def main() -> None:
         result["own"] = hits(mixed, [(row["query"], row["tool"]) for row in rows])
     if args.part in ("routing", "all"):
         with tempfile.TemporaryDirectory() as root:
-            result["routing"] = asyncio.run(routing(read(HERE / "routing.jsonl"), embedder, Path(root)))
+            result["routing"] = asyncio.run(routing(read_rows(), embedder, Path(root)))
     if not args.errors:
         for part in result.values():
             if isinstance(part, dict):

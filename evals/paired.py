@@ -16,6 +16,7 @@ from pydantic import Field
 from core.contracts import Contract
 
 RESAMPLES = 10_000
+_FEW_GROUPS = 5
 _BLOCK = 500
 """Resamples drawn at once: bounds the memory to `_BLOCK` times the number of groups."""
 
@@ -49,11 +50,64 @@ def wilson(right: int, total: int, confidence: float = 0.95) -> Interval:
     """
     if total < 1 or not 0 <= right <= total:
         raise ValueError(f"{right} right of {total}")
-    z = _normal_quantile(0.5 + confidence / 2)
-    share = right / total
+    return wilson_share(right / total, total, confidence)
+
+
+def wilson_share(share: float, total: float, confidence: float = 0.95) -> Interval:
+    """Return Wilson's interval of a share of `total` independent questions, which need not be whole.
+
+    For scores between 0 and 1 that are not all 0 or 1 it is too wide rather than too narrow.
+
+    Raises:
+        ValueError: `total` is not above 0, or `share` is not between 0 and 1.
+    """
+    if total <= 0 or not 0 <= share <= 1:
+        raise ValueError(f"a share of {share} of {total}")
+    z = normal_quantile(0.5 + confidence / 2)
     middle = (share + z * z / (2 * total)) / (1 + z * z / total)
     half = z / (1 + z * z / total) * math.sqrt(share * (1 - share) / total + z * z / (4 * total * total))
-    return Interval(value=share, low=max(0.0, middle - half), high=min(1.0, middle + half))
+    # At the ends rounding must not leave the share itself outside.
+    low, high = min(share, max(0.0, middle - half)), max(share, min(1.0, middle + half))
+    return Interval(value=share, low=low, high=high)
+
+
+def mean_interval(
+    values: Sequence[float],
+    groups: Sequence[str] | None = None,
+    *,
+    confidence: float = 0.95,
+    resamples: int = 2_000,
+    seed: int = 0,
+) -> Interval:
+    """Return the mean with the interval that suits the values.
+
+    Right or wrong answers get Wilson's interval for as many independent questions as their groups are worth
+    (Kish's design effect, 1965); other values a bootstrap over groups, or Wilson's where too few groups or
+    equal values would give a bootstrap of no width.
+
+    Raises:
+        ValueError: There are no values, or not one group a value.
+    """
+    array = np.asarray(values, dtype=np.float64)
+    if array.size == 0:
+        raise ValueError("no values")
+    sums, counts = group_sums(array, groups)
+    inside = bool(((array >= 0) & (array <= 1)).all())
+    binary = inside and bool(np.isin(array, (0.0, 1.0)).all())
+    if inside and (binary or sums.size < _FEW_GROUPS or float(np.ptp(array)) == 0.0):
+        worth = float(array.size) if sums.size == array.size else _worth(array, sums, counts)
+        return wilson_share(float(array.mean()), worth, confidence)
+    return bootstrap_mean(values, groups, confidence=confidence, resamples=resamples, seed=seed)
+
+
+def _worth(array: NDArray[np.float64], sums: NDArray[np.float64], counts: NDArray[np.float64]) -> float:
+    """How many independent questions the groups are worth, between 1 and all of them."""
+    mean, size = float(array.mean()), sums.size
+    single = mean * (1 - mean)
+    spread = float(((sums - counts * mean) ** 2).sum()) / array.size**2
+    if size < 2 or single == 0.0 or spread == 0.0:
+        return float(size)
+    return float(np.clip(single / (spread * size / (size - 1)), 1.0, array.size))
 
 
 def bootstrap_mean(
@@ -79,7 +133,7 @@ def bootstrap_mean(
     array = np.asarray(values, dtype=np.float64)
     if array.size == 0:
         raise ValueError("no values")
-    sums, counts = _by_group(array, groups)
+    sums, counts = group_sums(array, groups)
     means = _resampled_means(sums, counts, resamples, seed)
     tail = (1 - confidence) / 2
     low, high = np.quantile(means, [tail, 1 - tail])
@@ -126,7 +180,7 @@ def paired_difference(
     )
 
 
-def _by_group(
+def group_sums(
     values: NDArray[np.float64], groups: Sequence[str] | None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the sum and the number of values of each group."""
@@ -150,7 +204,8 @@ def _resampled_means(
     return np.concatenate(means)
 
 
-def _normal_quantile(p: float) -> float:
+def normal_quantile(p: float) -> float:
+    """Return the standard normal's quantile of a probability strictly between 0 and 1."""
     from statistics import NormalDist
 
     return NormalDist().inv_cdf(p)

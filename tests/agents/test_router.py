@@ -1,7 +1,5 @@
-import json
 import re
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,11 +7,9 @@ import pytest
 from agents.cues import CUES, MODALITY_CUES
 from agents.heads import MODEL, load_heads, read_examples
 from agents.router import ACTIONS, RouteContext, Router, modalities
+from evals.suites.routing import read_rows
 
-ROWS = [
-    json.loads(line)
-    for line in (Path(__file__).parents[2] / "benchmarks" / "routing.jsonl").read_text().splitlines()
-]
+ROWS = read_rows()
 
 
 def route(question, **context):

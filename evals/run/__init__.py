@@ -1,0 +1,1 @@
+"""Running suites: samples in, one line a finished sample out, kept over crashes."""

@@ -1,0 +1,77 @@
+"""The code, settings and prompts of this process, as a run's header records them."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import subprocess
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as package_version
+from pathlib import Path
+from typing import Any
+
+from core.settings import Settings
+from evals.run.header import Code
+
+ROOMS = ("core", "models", "knowledge", "tools", "agents", "graph", "evals")
+"""An eval runs through these; a change elsewhere cannot change a result."""
+
+_SECRET = re.compile(r"key|secret|password|token$|email")
+_NOT_OURS = ("home",)
+_USER_INFO = re.compile(r"(?<=://)[^/@\s]+@")
+
+
+def code_identity(root: Path | None = None) -> Code:
+    """Hash the files of the rooms, and ask git for the commit. Takes about 0.1 s.
+
+    Args:
+        root: The checkout or the installed folder; by default where this file is.
+    """
+    root = root or Path(__file__).resolve().parents[2]
+    digest = hashlib.sha256()
+    for room in ROOMS:
+        for path in sorted((root / room).rglob("*")):
+            if path.is_file() and "__pycache__" not in path.parts:
+                digest.update(str(path.relative_to(root)).encode() + b"\0")
+                digest.update(hashlib.sha256(path.read_bytes()).digest())
+    commit = _git(root, "rev-parse", "HEAD")
+    try:
+        version = package_version("vidence")
+    except PackageNotFoundError:
+        version = ""
+    dirty = bool(commit) and bool(_git(root, "status", "--porcelain", "--", *ROOMS))
+    return Code(commit=commit, dirty=dirty, sha256=digest.hexdigest(), version=version)
+
+
+def public_settings(settings: Settings) -> dict[str, Any]:
+    """Return the settings without secrets and places, as JSON."""
+    body = settings.model_dump(mode="json", exclude=set(_NOT_OURS))
+    return {
+        name: "(kept secret)" if _SECRET.search(name) and value else _public(value)
+        for name, value in body.items()
+    }
+
+
+def _public(value: Any) -> Any:
+    if isinstance(value, str):
+        return _USER_INFO.sub("", value)
+    if isinstance(value, dict):
+        # Options of connectors may hold anything, keys included: their names are enough.
+        return sorted(value)
+    return value
+
+
+def _git(root: Path, *arguments: str) -> str:
+    if not (root / ".git").exists():
+        return ""
+    try:
+        done = subprocess.run(  # noqa: S603 - fixed words
+            ["git", "-C", str(root), *arguments],  # noqa: S607
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""

@@ -1,0 +1,90 @@
+"""Routing: does the agent choose the right next action for a question in its context?
+
+The pattern for other suites: a loader that yields samples, what opens the solver, scorers, and `SUITES`.
+The questions of `data/routing.jsonl` were fixed before the router was tuned. Its lines are `{id, action,
+question, paraphrases, context: {images, image_kind, collections, profile}}`; the paraphrases are asked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from agents.heads import HEADS_FILE
+from agents.router import RouteContext, Router
+from core.contracts import ModelRef
+from evals.run.registry import Place, Scorer, suite
+from evals.run.sample import Output, Sample
+from evals.run.solver import FunctionSolver
+
+FILE = Path(__file__).parent / "data" / "routing.jsonl"
+_SHOWN = 3
+
+
+def read_rows(path: Path = FILE) -> list[dict[str, Any]]:
+    """Return the lines of a routing file."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
+
+
+def context_of(row: dict[str, Any]) -> RouteContext:
+    """Return what is at hand beside the words of a line."""
+    given = row["context"]
+    kind = given.get("image_kind", "none")
+    kinds = () if kind == "none" else (kind,) * given["images"]
+    return RouteContext(given["images"], kinds, tuple(given["collections"]), given["profile"])
+
+
+@contextmanager
+def open_router(place: Place) -> Iterator[FunctionSolver]:
+    """Open the embedded router, the one that the settings choose."""
+    heads = hashlib.sha256(HEADS_FILE.read_bytes()).hexdigest()[:16]
+    models = {"router": ModelRef(name=place.settings.router, hash=heads)}
+    if place.settings.router == "rules":
+        router = Router()
+    else:
+        from models.embeddings import open_embedder
+
+        embedder = open_embedder(place.settings)
+        models["embeddings"] = ModelRef(name=embedder.name, hash=embedder.hash)
+        router = Router(lambda: embedder)
+
+    def answer(sample: Sample, seed: int) -> Output:
+        route = router.route(sample.input["question"], context_of(sample.input))
+        top = {action: round(score, 4) for action, score in list(route.scores.items())[:_SHOWN]}
+        return Output(answer={"action": route.action, "scores": top})
+
+    yield FunctionSolver(answer, models)
+
+
+def _right(sample: Sample, output: Output) -> float:
+    return float(output.answer["action"] == sample.target)
+
+
+@suite(
+    "routing",
+    family="routing",
+    open_solver=open_router,
+    scorers=(Scorer("accuracy", _right, help="Share of questions whose next action is right."),),
+)
+def routing(place: Place) -> Iterator[Sample]:
+    """Paraphrases of 60 fixed questions: the next action of the embedded planner, in its context."""
+    for row in read_rows():
+        for number, text in enumerate(row["paraphrases"]):
+            yield Sample(
+                id=f"{row['id']}.{number}",
+                suite="routing",
+                family="routing",
+                kind=row["action"],
+                modality="image" if row["context"]["images"] else "text",
+                source=row["context"]["profile"],
+                group=row["id"],
+                input={"question": text, "context": row["context"]},
+                target=row["action"],
+            )
+
+
+SUITES = (routing,)
