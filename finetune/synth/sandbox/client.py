@@ -184,7 +184,7 @@ def _read_some(descriptor: int, size: int) -> bytes:
 def _died(status: int | None, limits: SandboxLimits) -> VidenceError:
     import signal
 
-    if status == -signal.SIGXCPU:
+    if status == -signal.SIGPROF:
         return VidenceError(
             "timeout",
             f"The drawing took over {limits.cpu_s:g} processor seconds",
