@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import pickle
 from pathlib import Path
 from typing import Any
@@ -396,3 +397,123 @@ def test_an_annotation_cannot_name_files_outside_its_set(tmp_path: Path) -> None
     put(tmp_path / "in" / "x.jsonl", '{"image": "../secret/key.png", "caption": "A key."}')
     with pytest.raises(VidenceError, match="missing image"):
         run("captions", tmp_path / "in")
+
+
+_SOUND = {
+    "vqa_v2": ("v2_OpenEnded_mscoco_train2014_questions.json", "questions"),
+    "squad": ("train-v2.0.json", "data"),
+    "captions": ("captions_train2017.json", "images"),
+    "grounding": ("instances_train2017.json", "annotations"),
+    "stcray": ("StingBee_XrayInstruct.json", ""),
+    "sroie": ("list.jsonl", ""),
+}
+
+
+def _two_records(name: str, root: Path) -> Any:
+    """Write the images and side files of two records; return the main file's content."""
+    if name == "vqa_v2":
+        for number in (1, 2):
+            put(root / "train2014" / f"COCO_train2014_{number:012d}.jpg", number)
+        told = [{"question_id": n, "multiple_choice_answer": "cat", "answers": [5]} for n in (1, 2)]
+        put(
+            root / "v2_mscoco_train2014_annotations.json", {"annotations": [None, {"question_id": []}, *told]}
+        )
+        asked = [{"question_id": n, "image_id": n, "question": f"What is {n}?"} for n in (1, 2)]
+        return {"data_subtype": "train2014", "questions": asked}
+    if name == "squad":
+        asked = [{"question": f"What colour {n}?", "answers": [{"text": "blue"}]} for n in (1, 2)]
+        return {"data": [{"paragraphs": [{"context": "It is blue.", "qas": [one]}]} for one in asked]}
+    for number in (1, 2):
+        put(root / "train2017" / f"{number}.jpg", number)
+    pictures = [{"id": n, "file_name": f"{n}.jpg"} for n in (1, 2)]
+    if name == "captions":
+        return {"images": pictures, "annotations": [{"image_id": n, "caption": f"a {n}"} for n in (1, 2)]}
+    if name == "grounding":
+        dog = [{"id": 1, "name": "dog"}]
+        boxes = [{"image_id": n, "category_id": 1, "bbox": [1, 2, 9, 9]} for n in (1, 2)]
+        return {"images": pictures, "categories": dog, "annotations": boxes}
+    if name == "sroie":
+        return [{"image": f"{n}.jpg", "key": {"company": f"Shop {n}"}} for n in (1, 2)]
+    turns = [{"from": "human", "value": "<image>\nWhat?"}, {"from": "gpt", "value": "A gun."}]
+    return [{"image": f"{n}.jpg", "conversations": turns} for n in (1, 2)]
+
+
+@pytest.mark.parametrize("odd", [None, [], 5, "x", {"id": []}, {"conversations": 5}, {"paragraphs": [5]},
+                                 {"image": "1.jpg", "key": 5}])  # fmt: skip
+@pytest.mark.parametrize("name", sorted(_SOUND))
+def test_an_odd_record_costs_itself_only(tmp_path: Path, name: str, odd: Any) -> None:
+    body = _two_records(name, tmp_path)
+    file, part = _SOUND[name]
+    (body[part] if part else body).insert(0, odd)
+    put(tmp_path / file, "\n".join(map(json.dumps, body)) if file.endswith(".jsonl") else body)
+    rows, report = run(name, tmp_path)
+    assert len(rows) == 2
+    assert "rest not readable" not in report.skipped
+    assert sum(report.skipped.values()) >= 1 or name == "captions"
+
+
+def test_a_broken_annotation_of_a_threat_is_never_a_scan_without_one(tmp_path: Path) -> None:
+    root = tmp_path / "STCray_TrainSet"
+    gun = {"label": "Gun", "points": [[1, 1], [9, 9]]}
+    bodies: list[Any] = [{}, {"shapes": []}, {"shapes": None}, {"shapes": [gun, {"label": "Knife"}]}]
+    for number, body in enumerate([{"shapes": [gun]}, *bodies]):
+        put(root / "Images" / "Class 1_Gun" / f"{number}.jpg", number)
+        put(root / "Json_BB" / "Class 1_Gun" / f"{number}.json", body)
+    rows, report = run("stcray", tmp_path)
+    assert {row.answers[0] for row in rows if row.kind in ("threat", "which")} == {"yes", "gun"}
+    assert report.skipped["no annotation"] + report.skipped["broken record"] == len(bodies)
+
+
+def test_an_unreadable_label_is_never_a_scan_without_a_threat(tmp_path: Path) -> None:
+    for number in range(3):
+        put(tmp_path / f"{number}.png", number)
+    labels: list[Any] = [["gun"], [None], [{}]]
+    lines = [{"image": f"{n}.png", "label": one, "label_kind": "exhaustive"} for n, one in enumerate(labels)]
+    put(tmp_path / "dev.jsonl", "\n".join(map(json.dumps, lines)))
+    rows, report = run("xray_baggage", tmp_path)
+    assert all(row.answers[0] in ("yes", "gun") for row in rows)
+    assert report.skipped["no answer"] == 2
+
+
+def test_a_missing_image_is_not_taken_for_one_of_the_same_name_elsewhere(tmp_path: Path) -> None:
+    put(tmp_path / "knife" / "1.jpg", 1)
+    put(tmp_path / "gun" / "2.jpg", 2)
+    put(tmp_path / "gun" / "3.jpg", 3)
+    put(tmp_path / "copy" / "3.jpg", (tmp_path / "gun" / "3.jpg").read_bytes())
+    put(tmp_path / "gun" / "4.jpg", 4)
+    put(tmp_path / "knife" / "4.jpg", 5)
+    names = ("gun/1.jpg", "elsewhere/2.jpg", "3.jpg", "4.jpg")
+    lines = [{"image": name, "caption": f"Picture {name}"} for name in names]
+    put(tmp_path / "x.jsonl", "\n".join(map(json.dumps, lines)))
+    rows, report = run("captions", tmp_path)
+    assert {row.answers[0] for row in rows} == {"Picture elsewhere/2.jpg", "Picture 3.jpg"}
+    assert report.skipped == {"missing image": 2}
+
+
+def test_an_empty_cell_is_no_answer_and_control_characters_are_no_text(tmp_path: Path) -> None:
+    put(tmp_path / "synpic1.jpg", 1)
+    record = {"image_name": "synpic1.jpg", "question": "What\u0000 is it?"}
+    answers = (float("nan"), "\u0000", None, "a mass")
+    put(tmp_path / "VQA_RAD.json", [{**record, "answer": answer} for answer in answers])
+    rows, report = run("vqa_rad", tmp_path)
+    assert [(row.question, row.answers) for row in rows] == [("What is it?", ("a mass",))]
+    assert report.skipped == {"no answer": 3}
+
+
+def test_an_empty_list_of_answers_is_a_mistake_but_in_the_copy_that_says_unanswerable_so(
+    tmp_path: Path,
+) -> None:
+    asked = [{"id": "a", "question": "Why?", "answers": []},
+             {"id": "b", "question": "How?", "answers": [], "is_impossible": True}]  # fmt: skip
+    put(tmp_path / "train-v1.1.json", {"data": [{"paragraphs": [{"context": "So.", "qas": asked}]}]})
+    rows, report = run("squad", tmp_path)
+    assert [row.answers for row in rows] == [("unanswerable",)]
+    assert report.skipped == {"no answer": 1}
+
+
+@pytest.mark.parametrize("date", ["25/12/2018", "25 DEC 2018", "25-Dec-18", "2018-12-25", "25 12 2018"])
+def test_sroie_dates_have_one_form_for_all(tmp_path: Path, date: str) -> None:
+    put(tmp_path / "1.jpg", 1)
+    put(tmp_path / "x.jsonl", json.dumps({"image": "1.jpg", "key": {"date": date}}))
+    (row,) = run("sroie", tmp_path)[0]
+    assert row.answers[-1] == "2018-12-25"

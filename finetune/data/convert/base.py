@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import math
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -11,6 +13,9 @@ from core.contracts import Box
 from core.errors import invalid_input
 from finetune.data.rows import Split
 
+ODD_SHAPES = (KeyError, TypeError, AttributeError, ValueError, IndexError, OverflowError)
+"""What reading a record raises whose inside is not what its layout says."""
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]")
 _SPLIT_NAMES: Mapping[str, Split] = {
     "train": "train",
     "training": "train",
@@ -109,6 +114,39 @@ class Converter:
     homepage: str = ""
 
 
+def safely(
+    where: str, make: Callable[..., Draft | Skip | Iterable[Draft | Skip]], *given: Any
+) -> Iterator[Draft | Skip]:
+    """Yield what `make(*given)` makes of one record; an odd one is a skip and costs itself only."""
+    try:
+        made = make(*given)
+        found = [made] if isinstance(made, Draft | Skip) else list(made)
+    except ODD_SHAPES as error:
+        yield Skip(where, "broken record", f"{type(error).__name__}: {error}")
+        return
+    yield from found
+
+
+def sound(items: Any, where: str, *names: str) -> Iterator[tuple[str, dict[str, Any]] | Skip]:
+    """Yield (place, object) of a list; what is no object, or lacks the numbers or names given, is a skip.
+
+    Args:
+        items: The list.
+        where: What it is called in skips.
+        names: Keys by which others refer to the object: each has to be a number or a text.
+    """
+    if not isinstance(items, list):
+        yield Skip(where, "broken file", "no list" if items is not None else "the list is missing")
+        return
+    for number, item in enumerate(items):
+        at = f"{where}[{number}]"
+        if not isinstance(item, dict):
+            yield Skip(at, "broken record", "no JSON object")
+            continue
+        odd = [name for name in names if not isinstance(item.get(name), int | str)]
+        yield Skip(at, "broken record", f"no {odd[0]}") if odd else (at, item)
+
+
 def split_of(name: str, default: Split = "train") -> Split:
     """Return our name of a split (`val2014` is `dev`); the default for names that say nothing."""
     low = name.strip().lower().rstrip("0123456789")
@@ -118,12 +156,17 @@ def split_of(name: str, default: Split = "train") -> Split:
 
 
 def text_of(value: Any) -> str:
-    """Return a value of JSON as text: numbers as they are written, nothing for null, inner spaces once."""
+    """Return a value of JSON as text: numbers as they are written, nothing for null, inner spaces once.
+
+    What no number is (a table's empty cell, written `NaN`) is nothing, too; control characters are spaces.
+    """
     if value is None or isinstance(value, bool | dict | list):
         return {True: "yes", False: "no"}.get(value, "") if isinstance(value, bool) else ""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return " ".join(str(value).split())
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            return ""
+        value = int(value) if value.is_integer() else value
+    return " ".join(_CONTROL.sub(" ", str(value)).split())
 
 
 def need(found: Any, converter: str, layout: str, source: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from finetune.data.convert.base import Blob, Converter, Draft, Options, Skip, need, split_of, text_of
+from finetune.data.convert.base import Blob, Converter, Draft, Options, Skip, need, sound, split_of, text_of
 from finetune.data.convert.files import Images, existing, find, json_lines, load_json, parquet, table
 from knowledge.readers.captions import captions_of_coco
 
@@ -60,7 +60,9 @@ def _captioned(path: Path) -> Iterator[tuple[str, str | Blob, list[Any], str] | 
         if isinstance(body, Skip):
             yield body
             return
-        for item in captions_of_coco(body) if isinstance(body, dict) else []:
+        good, odd = _sound_coco(body)
+        yield from odd
+        for item in captions_of_coco(good):
             yield f"{path.name}#{item.image}", item.image, list(item.captions), item.licence
     elif path.suffix in (".jsonl", ".parquet"):
         for found in json_lines(path) if path.suffix == ".jsonl" else parquet(path):
@@ -71,9 +73,34 @@ def _captioned(path: Path) -> Iterator[tuple[str, str | Blob, list[Any], str] | 
             given = row.get("captions") or row.get("caption") or row.get("sentences") or []
             image = row.get("image") or row.get("file_name") or row.get("filename")
             name = image if isinstance(image, Blob) else text_of(image)
-            yield where, name, given if isinstance(given, list) else [given], text_of(row.get("licence"))
+            captions = given if isinstance(given, list) else [given]
+            # Hugging Face's COCO has {raw: "..."} a sentence.
+            captions = [one.get("raw") if isinstance(one, dict) else one for one in captions]
+            yield where, name, captions, text_of(row.get("licence") or row.get("license"))
     else:
         yield from _flickr(path)
+
+
+def _sound_coco(body: Any) -> tuple[dict[str, Any], list[Skip]]:
+    """Return a COCO file without the entries that nothing can refer to, and why each is left out."""
+    good: dict[str, list[Any]] = {"images": [], "annotations": [], "licenses": []}
+    odd: list[Skip] = []
+    if not isinstance(body, dict):
+        return good, [Skip("captions", "broken file", "no JSON object")]
+    for name, keys in (("images", ("id",)), ("annotations", ("image_id",)), ("licenses", ("id",))):
+        for found in sound(body.get(name) or [], name, *keys):
+            if isinstance(found, Skip):
+                odd.append(found)
+            else:
+                good[name].append(_by_text(found[1]) if name != "annotations" else found[1])
+    return good, odd
+
+
+def _by_text(entry: dict[str, Any]) -> dict[str, Any]:
+    """Return an image or a licence with the licence's number as a text: some files hold odd ones."""
+    if "license" in entry:
+        return {**entry, "license": text_of(entry["license"])}
+    return {**entry, "id": text_of(entry["id"])} if "name" in entry else entry
 
 
 def _flickr(path: Path) -> Iterator[tuple[str, str | Blob, list[Any], str] | Skip]:

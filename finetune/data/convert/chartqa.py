@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from finetune.data.convert.base import Blob, Converter, Draft, Options, Skip, need, split_of, text_of
+from core.errors import VidenceError
+from finetune.data.convert.base import Blob, Converter, Draft, Options, Skip, need, safely, split_of, text_of
 from finetune.data.convert.files import Images, existing, find, objects
 from finetune.data.convert.kinds import kind_of
 from knowledge.readers.decode import decode
@@ -32,7 +33,7 @@ def read(source: Path, options: Options) -> Iterator[Draft | Skip]:
             if isinstance(found, Skip):
                 yield found
             else:
-                yield _draft(*found, images, path.parent, official, asked_by)
+                yield from safely(found[0], _draft, *found, images, path.parent, official, asked_by)
 
 
 def _draft(
@@ -63,7 +64,11 @@ def _draft(
 
 
 def _table(path: Path) -> str:
-    return decode(path.read_bytes()).strip() if path.is_file() else ""
+    try:
+        return decode(path.read_bytes()).strip() if path.is_file() else ""
+    except (VidenceError, OSError):
+        # The question does not need its table.
+        return ""
 
 
 CONVERTER = Converter(

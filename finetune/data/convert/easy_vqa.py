@@ -27,8 +27,8 @@ def read(source: Path, options: Options) -> Iterator[Draft | Skip]:
         if not options.wants(official, split_of(official)):
             continue
         body = load_json(path)
-        if isinstance(body, Skip):
-            yield body
+        if isinstance(body, Skip) or not isinstance(body, list):
+            yield body if isinstance(body, Skip) else Skip(str(path), "broken file", "holds no list")
             continue
         images = Images(path.parent)
         for number, item in enumerate(body):

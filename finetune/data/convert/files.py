@@ -6,10 +6,11 @@ A broken file or line is a `Skip`, not an end: the rest is still converted.
 from __future__ import annotations
 
 import csv
+import filecmp
 import io
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -178,7 +179,8 @@ class Images:
 
     def __init__(self, root: Path, given: Path | None = None) -> None:
         self._roots = [path for path in (given, root if root.is_dir() else root.parent) if path is not None]
-        self._names: dict[str, Path] | None = None
+        self._names: dict[str, list[Path]] | None = None
+        self._folders: set[str] = set()
 
     def get(self, name: str, *folders: str) -> Path | None:
         """Return the image of this name, or nothing.
@@ -194,22 +196,43 @@ class Images:
                 path = root / folder / name
                 if self._inside(root, path) and path.is_file():
                     return path
-        return self._by_name().get(Path(name).name) or self._by_name().get(Path(name).stem)
+        return self._elsewhere(name)
 
     @staticmethod
     def _inside(root: Path, path: Path) -> bool:
         # An annotation file may not name files outside its set (`../../secret.png`).
         return os.path.normpath(path).startswith(os.path.normpath(root) + os.sep)
 
-    def _by_name(self) -> dict[str, Path]:
+    def _elsewhere(self, name: str) -> Path | None:
+        """Return the image of this name in any folder, if it is clear which one is meant.
+
+        None when several folders have different ones, or when the folder that the name says is there without
+        it: another folder's `0001.jpg` is another picture.
+        """
+        known = self._by_name()
+        found = known.get(Path(name).name) or known.get(Path(name).stem) or []
+        above = Path(name).parent.name
+        if above and above in self._folders:
+            found = [path for path in found if path.parent.name == above]
+        inside = [path for path in found if self._inside(self._roots[0], path)] or found
+        return inside[0] if inside and _all_same(inside) else None
+
+    def _by_name(self) -> dict[str, list[Path]]:
         if self._names is None:
             self._names = {}
-            for root in reversed(self._roots):
-                for path in sorted(root.rglob("*"), reverse=True):
-                    if path.suffix.lower() in IMAGE_SUFFIXES:
-                        self._names[path.stem] = path
-                        self._names[path.name] = path
+            self._folders = set()
+            seen = {path for root in self._roots for path in root.rglob("*")}
+            for path in sorted(seen):
+                if path.suffix.lower() in IMAGE_SUFFIXES:
+                    for key in {path.stem, path.name}:
+                        self._names.setdefault(key, []).append(path)
+                    self._folders.add(path.parent.name)
         return self._names
+
+
+def _all_same(paths: Sequence[Path]) -> bool:
+    """Whether files hold the same bytes: some downloads carry an image twice."""
+    return len(paths) == 1 or all(filecmp.cmp(paths[0], path, shallow=False) for path in paths[1:])
 
 
 def _missing(package: str, path: Path) -> VidenceError:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from core.contracts import Box
 from core.errors import VidenceError
-from finetune.data.convert.base import Converter, Draft, Options, Skip, need, split_of, text_of
+from finetune.data.convert.base import Converter, Draft, Options, Skip, need, safely, sound, split_of, text_of
 from finetune.data.convert.files import Images, existing, find, json_lines, load_json
-from finetune.data.convert.places import from_xywh
+from finetune.data.convert.places import box_of
 from finetune.data.convert.unpickle import load_plain
 
 _LAYOUT = (
@@ -48,22 +48,50 @@ def _coco(path: Path, images: Images, options: Options) -> Iterator[Draft | Skip
     if isinstance(body, Skip):
         yield body
         return
-    names = {item["id"]: text_of(item["name"]) for item in body.get("categories", [])}
+    if not isinstance(body, dict):
+        yield Skip(str(path), "broken file", "no JSON object")
+        return
+    parts = [
+        ("categories", "id", "name"),
+        ("annotations", "image_id", "category_id"),
+        ("images", "id", "file_name"),
+    ]
+    good: dict[str, list[dict[str, Any]]] = {part: [] for part, *_ in parts}
+    for part, *keys in parts:
+        for found in sound(body.get(part), f"{path.name} {part}", *keys):
+            if isinstance(found, Skip):
+                yield found
+            else:
+                good[part].append(found[1])
+    names = {item["id"]: text_of(item["name"]) for item in good["categories"]}
+    boxes = _boxes(good["annotations"], names)
+    for picture in good["images"]:
+        where, name = f"{path.name}#{picture['id']}", text_of(picture["file_name"])
+        at = boxes.get(picture["id"], {})
+        yield from safely(where, _objects, where, name, at, images, official, _size(picture))
+
+
+def _boxes(
+    annotations: Iterable[Mapping[str, Any]], names: Mapping[Any, str]
+) -> dict[Any, dict[str, list[Box]]]:
+    """Return the boxes of each thing in each image; not of things of which one is a crowd or has no box."""
     boxes: dict[Any, dict[str, list[Box]]] = defaultdict(lambda: defaultdict(list))
     crowds = set()
-    for item in body.get("annotations", []):
-        name = names.get(item.get("category_id"), "")
-        if item.get("iscrowd"):
-            crowds.add((item["image_id"], name))
-        elif name and len(item.get("bbox") or ()) == 4:
-            boxes[item["image_id"]][name].append(from_xywh(item["bbox"]))
-    for picture in body.get("images", []):
-        found = boxes.get(picture["id"], {})
-        kept = {name: at for name, at in found.items() if (picture["id"], name) not in crowds}
-        size = (picture["width"], picture["height"]) if "width" in picture else None
-        yield from _objects(
-            f"{path.name}#{picture['id']}", text_of(picture.get("file_name")), kept, images, official, size
-        )
+    for item in annotations:
+        image, name, box = item["image_id"], names.get(item["category_id"], ""), box_of(item.get("bbox"))
+        if item.get("iscrowd") or box is None:
+            crowds.add((image, name))
+        elif name:
+            boxes[image][name].append(box)
+    return {
+        image: {name: at for name, at in found.items() if (image, name) not in crowds}
+        for image, found in boxes.items()
+    }
+
+
+def _size(picture: Mapping[str, Any]) -> tuple[int, int] | None:
+    width, height = picture.get("width"), picture.get("height")
+    return (width, height) if isinstance(width, int) and isinstance(height, int) else None
 
 
 def _objects(
@@ -111,21 +139,38 @@ def _refcoco(
         if isinstance(body, Skip):
             yield body
             continue
-        boxes |= {item["id"]: item.get("bbox") for item in body.get("annotations", [])}
-        names |= {item["id"]: text_of(item.get("file_name")) for item in body.get("images", [])}
+        for part in ("annotations", "images"):
+            for found in sound(
+                body.get(part) if isinstance(body, dict) else None, f"{path.name} {part}", "id"
+            ):
+                if isinstance(found, Skip):
+                    yield found
+                elif part == "images":
+                    names[found[1]["id"]] = text_of(found[1].get("file_name"))
+                else:
+                    boxes[found[1]["id"]] = found[1].get("bbox")
     for path in refs:
         body = _refs(path)
         if isinstance(body, Skip):
             yield body
             continue
-        for ref in body:
-            official = text_of(ref.get("split")) or "train"
-            if not options.wants(official, split_of(official)):
+        for found in sound(body, path.name, "ref_id", "image_id", "ann_id"):
+            if isinstance(found, Skip):
+                yield found
                 continue
-            where = f"{path.name}#{ref.get('ref_id')}"
-            name = names.get(ref.get("image_id")) or text_of(ref.get("file_name"))
-            said = [text_of(one.get("sent")) for one in ref.get("sentences") or ()]
-            yield from _expressions(where, name, said, boxes.get(ref.get("ann_id")), images, official)
+            ref = found[1]
+            official = text_of(ref.get("split")) or "train"
+            if options.wants(official, split_of(official)):
+                name = names.get(ref["image_id"]) or text_of(ref.get("file_name"))
+                where, box = f"{path.name}#{ref['ref_id']}", boxes.get(ref["ann_id"])
+                yield from safely(where, _said, where, name, ref, box, images, official)
+
+
+def _said(
+    where: str, name: str, ref: Mapping[str, Any], box: Any, images: Images, official: str
+) -> Iterator[Draft | Skip]:
+    said = [text_of(one.get("sent")) for one in ref.get("sentences") or ()]
+    yield from _expressions(where, name, said, box, images, official)
 
 
 def _refs(path: Path) -> list[Any] | Skip:
@@ -144,10 +189,12 @@ def _refs(path: Path) -> list[Any] | Skip:
 def _expressions(
     where: str, name: str, said: Sequence[str], box: Any, images: Images, official: str
 ) -> Iterator[Draft | Skip]:
-    image = images.get(name) or images.get(_unnumbered(name))
-    if image is None or not box:
+    image, at = images.get(name) or images.get(_unnumbered(name)), box_of(box)
+    if image is None or at is None:
         yield Skip(where, "missing image" if image is None else "no answer", name or "no box")
         return
+    if not any(said):
+        yield Skip(where, "no question", "no expression")
     for text in dict.fromkeys(said):
         if text:
             yield Draft(
@@ -156,7 +203,7 @@ def _expressions(
                 answers=(),
                 kind="grounding",
                 image=image,
-                boxes=(from_xywh(box),),
+                boxes=(at,),
                 split=split_of(official),
                 official=official,
                 answer_from="boxes",
@@ -177,21 +224,25 @@ def _lines(path: Path, images: Images, options: Options) -> Iterator[Draft | Ski
         if isinstance(found, Skip):
             yield found
             continue
-        where, row = found
-        name = text_of(row.get("image") or row.get("file_name"))
-        said = next(
-            (text_of(row[key]) for key in ("expression", "phrase", "caption", "question") if row.get(key)), ""
-        )
-        if isinstance(row.get("objects"), list):
-            boxes: dict[str, list[Box]] = defaultdict(list)
-            for item in row["objects"]:
-                if text_of(item.get("name")) and len(item.get("bbox") or ()) == 4:
-                    boxes[text_of(item["name"])].append(from_xywh(item["bbox"]))
-            yield from _objects(where, name, boxes, images, official)
-        elif said and len(row.get("bbox") or ()) == 4:
-            yield from _expressions(where, name, [said], row["bbox"], images, official)
-        else:
-            yield Skip(where, "no answer", "neither objects nor an expression with its box")
+        yield from safely(found[0], _line, *found, images, official)
+
+
+def _line(where: str, row: Mapping[str, Any], images: Images, official: str) -> Iterator[Draft | Skip]:
+    name = text_of(row.get("image") or row.get("file_name"))
+    keys = ("expression", "phrase", "caption", "question")
+    said = next((text_of(row[key]) for key in keys if row.get(key)), "")
+    if isinstance(row.get("objects"), list):
+        boxes: dict[str, list[Box]] = defaultdict(list)
+        for item in row["objects"]:
+            thing, box = text_of(item.get("name")), box_of(item.get("bbox"))
+            if not thing or box is None:
+                raise ValueError("an object without a name or a box of four numbers")
+            boxes[thing].append(box)
+        yield from _objects(where, name, boxes, images, official)
+    elif said and row.get("bbox"):
+        yield from _expressions(where, name, [said], row["bbox"], images, official)
+    else:
+        yield Skip(where, "no answer", "neither objects nor an expression with its box")
 
 
 CONVERTER = Converter(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import VidenceError
-from finetune.data.convert.base import Blob, Converter, Draft, Options, Skip, need, split_of, text_of
+from finetune.data.convert.base import Blob, Converter, Draft, Options, Skip, need, safely, split_of, text_of
 from finetune.data.convert.files import Images, existing, find, objects
 from finetune.data.convert.kinds import kind_of
 from finetune.data.convert.unpickle import load_plain
@@ -39,7 +39,7 @@ def read(source: Path, options: Options) -> Iterator[Draft | Skip]:
             if isinstance(found, Skip):
                 yield found
             else:
-                yield _draft(*found, images, official)
+                yield from safely(found[0], _draft, *found, images, official)
 
 
 def _records(path: Path) -> Iterator[tuple[str, dict[str, Any]] | Skip]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from typing import Any
 
 from core.contracts import Box
 
@@ -35,7 +37,11 @@ def place_text(boxes: Sequence[Box], width: int, height: int) -> str:
     return " and ".join(found)
 
 
-def from_xywh(box: Sequence[float]) -> Box:
-    """Return `[x, y, width, height]` as `[x0, y0, x1, y1]`."""
+def box_of(box: Any) -> Box | None:
+    """Return `[x, y, width, height]` as `[x0, y0, x1, y1]`, or nothing for what is not four numbers."""
+    if not isinstance(box, list | tuple) or len(box) != 4:
+        return None
+    if not all(isinstance(value, int | float) and math.isfinite(value) for value in box):
+        return None
     x, y, width, height = (float(value) for value in box)
     return (x, y, x + width, y + height)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from finetune.data.convert.base import Converter, Draft, Options, Skip, need, split_of, text_of
+from finetune.data.convert.base import Converter, Draft, Options, Skip, need, safely, split_of, text_of
 from finetune.data.convert.files import Images, existing, find, objects
 from finetune.data.convert.kinds import kind_of
 
@@ -32,7 +32,7 @@ def read(source: Path, options: Options) -> Iterator[Draft | Skip]:
             where, item = found
             language = text_of(item.get("q_lang")) or "en"
             if language in options.languages or "all" in options.languages:
-                yield _draft(where, item, images, official)
+                yield from safely(where, _draft, where, item, images, official)
             else:
                 yield Skip(where, "other language", language)
 

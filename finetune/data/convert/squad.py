@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from finetune.data.convert.base import Converter, Draft, Options, Skip, need, split_of, text_of
+from finetune.data.convert.base import Converter, Draft, Options, Skip, need, safely, sound, split_of, text_of
 from finetune.data.convert.files import existing, find, load_json, parquet
 
 _LAYOUT = "{train,dev}-v{1.1,2.0}.json, or parquet files with title, context, question, answers"
@@ -24,7 +24,10 @@ def read(source: Path, options: Options) -> Iterator[Draft | Skip]:
         if not options.wants(official, split_of(official)):
             continue
         for found in _questions(path):
-            yield found if isinstance(found, Skip) else _draft(*found, official)
+            if isinstance(found, Skip):
+                yield found
+            else:
+                yield from safely(found[0], _draft, *found, official)
 
 
 def _questions(path: Path) -> Iterator[tuple[str, str, str, Mapping[str, Any]] | Skip]:
@@ -41,15 +44,21 @@ def _questions(path: Path) -> Iterator[tuple[str, str, str, Mapping[str, Any]] |
     if isinstance(body, Skip):
         yield body
         return
-    articles = body.get("data") if isinstance(body, dict) else None
-    if not isinstance(articles, list):
-        yield Skip(str(path), "broken file", "holds no list `data`")
-        return
-    for article in articles:
-        for number, paragraph in enumerate(article.get("paragraphs", [])):
-            for item in paragraph.get("qas", []):
-                where = f"{path.name}#{item.get('id', number)}"
-                yield where, text_of(article.get("title")), text_of(paragraph.get("context")), item
+    for article in sound(body.get("data") if isinstance(body, dict) else None, f"{path.name} data"):
+        if isinstance(article, Skip):
+            yield article
+            continue
+        for paragraph in sound(article[1].get("paragraphs"), f"{article[0]}.paragraphs"):
+            if isinstance(paragraph, Skip):
+                yield paragraph
+                continue
+            for asked in sound(paragraph[1].get("qas"), f"{paragraph[0]}.qas"):
+                if isinstance(asked, Skip):
+                    yield asked
+                    continue
+                where, item = asked
+                place = f"{path.name}#{item['id']}" if isinstance(item.get("id"), str) else where
+                yield place, text_of(article[1].get("title")), text_of(paragraph[1].get("context")), item
 
 
 def _draft(where: str, title: str, context: str, item: Mapping[str, Any], official: str) -> Draft | Skip:
@@ -57,7 +66,8 @@ def _draft(where: str, title: str, context: str, item: Mapping[str, Any], offici
     # Hugging Face's copy has {text: [...], answer_start: [...]}; the official files a list of objects.
     raw = given.get("text", []) if isinstance(given, Mapping) else [one.get("text") for one in given or []]
     answers = tuple(dict.fromkeys(text for text in map(text_of, raw) if text))
-    impossible = bool(item.get("is_impossible")) or (given is not None and not raw)
+    # The official files say it; Hugging Face's copy by an empty list. Elsewhere an empty list is a mistake.
+    impossible = bool(item.get("is_impossible")) or (isinstance(given, Mapping) and not raw)
     question = text_of(item.get("question"))
     if not context or not question:
         return Skip(where, "no question", "no paragraph or no question")

@@ -10,7 +10,8 @@ from typing import Any
 
 from core.contracts import Box
 from core.errors import VidenceError
-from finetune.data.convert.base import Converter, Draft, Options, Skip, need, split_of, text_of
+from core.text import find_dates
+from finetune.data.convert.base import Converter, Draft, Options, Skip, need, safely, split_of, text_of
 from finetune.data.convert.files import Images, existing, find, json_lines
 from finetune.data.rows import Split
 from knowledge.readers.decode import decode
@@ -25,7 +26,7 @@ _QUESTIONS = {
     "address": "What is the address on this receipt?",
     "total": "What is the total amount on this receipt?",
 }
-_DATE = re.compile(r"^(\d{1,2})[-/. ](\d{1,2})[-/. ](\d{4}|\d{2})$")
+_SPACED_DATE = re.compile(r"^(\d{1,2}) (\d{1,2}) (\d{4}|\d{2})$")
 _MONEY = re.compile(r"^\W*(?:RM|MYR|\$)?\s*(\d[\d,]*(?:\.\d{1,2})?)\W*$", re.I)
 
 
@@ -43,7 +44,9 @@ def read(source: Path, options: Options) -> Iterator[Draft | Skip]:
                 continue
             where, item = found
             fields, name = item.get("key") or {}, text_of(item.get("image"))
-            yield from _receipt(where, fields, name, _lines(item), images, path.parent, options)
+            yield from safely(
+                where, _receipt, where, fields, name, _lines(item), images, path.parent, options
+            )
     for path in keys:
         fields = _fields(path) or {}
         lines = _box_file(root, path.stem)
@@ -100,21 +103,25 @@ def _split(folder: Path) -> tuple[str, Split]:
 def _forms(field: str, value: str) -> tuple[str, ...]:
     """Return a value as it is printed and, for dates and amounts, in one form for all."""
     forms = [value]
-    date, money = _DATE.match(value), _MONEY.match(value)
-    if field == "date" and date:
-        day, month, year = date.groups()
-        forms.append(f"{year if len(year) == 4 else '20' + year}-{int(month):02d}-{int(day):02d}")
+    money = _MONEY.match(value)
+    if field == "date":
+        forms += [date.iso for date in find_dates(_SPACED_DATE.sub(r"\1/\2/\3", value))[:1]]
     if field == "total" and money:
         forms.append(f"{float(money.group(1).replace(',', '')):.2f}")
     return tuple(dict.fromkeys(forms))
 
 
 def _lines(item: Mapping[str, Any]) -> list[tuple[str, Box]]:
+    given = item.get("ocr_lines")
     return [
         (text_of(line.get("text")), _around(line["poly"]))
-        for line in item.get("ocr_lines") or ()
-        if isinstance(line, dict) and len(line.get("poly") or ()) >= 8
+        for line in (given if isinstance(given, list) else ())
+        if isinstance(line, dict) and _is_poly(line.get("poly"))
     ]
+
+
+def _is_poly(poly: Any) -> bool:
+    return isinstance(poly, list) and len(poly) >= 8 and all(isinstance(one, int | float) for one in poly)
 
 
 def _box_file(root: Path, stem: str) -> list[tuple[str, Box]]:
@@ -143,6 +150,7 @@ CONVERTER = Converter(
     "MIT",
     _LAYOUT,
     read,
+    version=2,
     shippable=True,
     homepage="https://rrc.cvc.uab.es/?ch=13",
 )

@@ -7,12 +7,13 @@ come as text files of the same tree, or in the instruction file in LLaVA's form,
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from core.contracts import Box
-from finetune.data.convert.base import Converter, Draft, Options, Skip, need, split_of, text_of
+from finetune.data.convert.base import Converter, Draft, Options, Skip, need, safely, split_of, text_of
 from finetune.data.convert.files import IMAGE_SUFFIXES, Images, existing, find, load_json, objects
 from finetune.data.convert.kinds import kind_of
 from finetune.data.convert.scans import scan_questions
@@ -57,37 +58,28 @@ def _tree(folder: Path, official: str, split: Split) -> Iterator[Draft | Skip]:
     for path in scans:
         inside = path.relative_to(folder)
         where = f"{folder.parent.name}/{inside}"
-        labelled = _label_file(folder.parent, inside)
-        if labelled is None and _class(path.parent.name):
-            yield Skip(where, "no annotation", "neither a box file nor the class Non Threat")
-            continue
-        items: dict[str, list[Box]] = {}
-        size = None
-        if labelled is not None:
-            body = load_json(labelled)
-            if isinstance(body, Skip) or not isinstance(body, dict):
-                yield (
-                    body
-                    if isinstance(body, Skip)
-                    else Skip(str(labelled), "broken file", "no LabelMe object")
-                )
-                continue
-            items, size = _shapes(body)
-        base = Draft(
-            where=where,
-            question="",
-            answers=(),
-            kind="",
-            image=path,
-            split=split,
-            official=official,
-            size=size,
-            metadata={"class": path.parent.name},
-        )
-        yield from scan_questions(base, items, complete=True, vocabulary=known)
+        base = Draft(where, "", (), "", path, split=split, official=official)
+        base = replace(base, metadata={"class": path.parent.name})
+        yield from safely(where, _scan, base, path, _label_file(folder.parent, inside), known)
         caption = _caption(folder.parent, inside)
         if caption:
             yield Draft(where, CAPTION_QUESTION, (caption,), "caption", path, split=split, official=official)
+
+
+def _scan(base: Draft, path: Path, labelled: Path | None, known: Sequence[str]) -> Iterator[Draft | Skip]:
+    items: dict[str, list[Box]] = {}
+    size = None
+    if labelled is not None:
+        body = load_json(labelled)
+        if isinstance(body, Skip) or not isinstance(body, dict):
+            yield body if isinstance(body, Skip) else Skip(str(labelled), "broken file", "no LabelMe object")
+            return
+        items, size = _shapes(body)
+    if not items and _class(path.parent.name):
+        # Nothing drawn in a folder of threats is an annotation that is missing, not a scan without a threat.
+        yield Skip(base.where, "no annotation", "no box, and its class is not Non Threat")
+        return
+    yield from scan_questions(replace(base, size=size), items, complete=True, vocabulary=known)
 
 
 def _class(folder: str) -> str:
@@ -108,14 +100,19 @@ def _caption(root: Path, inside: Path) -> str:
 
 
 def _shapes(body: Mapping[str, Any]) -> tuple[dict[str, list[Box]], tuple[int, int] | None]:
-    """Return the boxes of each label of a LabelMe file; a polygon's box is the one around it."""
+    """Return the boxes of each label of a LabelMe file; a polygon's box is the one around it.
+
+    Raises:
+        ValueError: For a shape without a label or points: what is left would not be all that is in the scan.
+    """
     items: dict[str, list[Box]] = {}
-    for shape in body.get("shapes") or ():
+    for shape in body["shapes"]:
         points = shape.get("points") or []
-        name = _CLASS.sub("", text_of(shape.get("label"))).replace("_", " ").lower()
-        if name and len(points) >= 2:
-            across, down = [float(x) for x, _ in points], [float(y) for _, y in points]
-            items.setdefault(name, []).append((min(across), min(down), max(across), max(down)))
+        name = _CLASS.sub("", text_of(shape.get("label"))).replace("_", " ").strip().lower()
+        if not name or len(points) < 2:
+            raise ValueError("a shape without a label or points")
+        across, down = [float(x) for x, _ in points], [float(y) for _, y in points]
+        items.setdefault(name, []).append((min(across), min(down), max(across), max(down)))
     width, height = body.get("imageWidth"), body.get("imageHeight")
     return items, (width, height) if isinstance(width, int) and isinstance(height, int) else None
 
@@ -127,17 +124,22 @@ def _instructions(path: Path, images: Images, options: Options) -> Iterator[Draf
         if isinstance(found, Skip):
             yield found
             continue
-        where, item = found
-        name = text_of(item.get("image"))
-        image = images.get(name, "Images") or images.get(Path(name).name)
-        if image is None:
-            yield Skip(where, "missing image", name or "the record names no image")
-            continue
-        turns = item.get("conversations") or []
-        for asked, told in zip(turns[::2], turns[1::2], strict=False):
-            question = text_of(_IMAGE_TOKEN.sub(" ", str(asked.get("value", ""))))
-            answer = text_of(told.get("value"))
-            yield Draft(where, question, (answer,), kind_of(question, answer), image, official="train")
+        yield from safely(found[0], _turns, *found, images)
+
+
+def _turns(where: str, item: Mapping[str, Any], images: Images) -> Iterator[Draft | Skip]:
+    name = text_of(item.get("image"))
+    image = images.get(name, "Images")
+    if image is None:
+        yield Skip(where, "missing image", name or "the record names no image")
+        return
+    turns = item.get("conversations") or []
+    if not turns:
+        yield Skip(where, "no question", "no conversation")
+    for asked, told in zip(turns[::2], turns[1::2], strict=False):
+        question = text_of(_IMAGE_TOKEN.sub(" ", text_of(asked.get("value"))))
+        answer = text_of(told.get("value"))
+        yield Draft(where, question, (answer,), kind_of(question, answer), image, official="train")
 
 
 CONVERTER = Converter(
@@ -146,5 +148,6 @@ CONVERTER = Converter(
     "research only (STCray: CC-BY-NC-SA as its page says; check before use)",
     _LAYOUT,
     read,
+    version=2,
     homepage="https://divs1159.github.io/STING-BEE",
 )

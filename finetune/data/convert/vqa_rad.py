@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from finetune.data.convert.base import Blob, Converter, Draft, Options, Skip, need, split_of, text_of
+from finetune.data.convert.base import Blob, Converter, Draft, Options, Skip, need, safely, split_of, text_of
 from finetune.data.convert.files import Images, existing, find, objects
 from finetune.data.convert.kinds import kind_of
 from finetune.data.rows import Split
@@ -37,9 +37,10 @@ def read(source: Path, options: Options) -> Iterator[Draft | Skip]:
                 yield found
                 continue
             where, item = found
-            draft = _draft(where, {key.lower(): value for key, value in item.items()}, images, path)
-            if isinstance(draft, Skip) or options.wants(draft.official, draft.split):
-                yield draft
+            low = {key.lower(): value for key, value in item.items()}
+            for draft in safely(where, _draft, where, low, images, path):
+                if isinstance(draft, Skip) or options.wants(draft.official, draft.split):
+                    yield draft
 
 
 def _draft(where: str, item: Mapping[str, Any], images: Images, path: Path) -> Draft | Skip:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from finetune.data.convert.base import Converter, Draft, Options, Skip, need, split_of, text_of
+from finetune.data.convert.base import Converter, Draft, Options, Skip, need, safely, sound, split_of, text_of
 from finetune.data.convert.files import Images, existing, find, load_json, parquet
 from finetune.data.convert.kinds import kind_of
 
@@ -31,8 +31,8 @@ def read(source: Path, options: Options) -> Iterator[Draft | Skip]:
         yield from _table(path, options)
     for path in asked:
         body = load_json(path)
-        if isinstance(body, Skip):
-            yield body
+        if isinstance(body, Skip) or not isinstance(body, dict):
+            yield body if isinstance(body, Skip) else Skip(str(path), "broken file", "no JSON object")
             continue
         subtype = text_of(body.get("data_subtype")) or _subtype(path.name)
         split = split_of(subtype)
@@ -40,8 +40,11 @@ def read(source: Path, options: Options) -> Iterator[Draft | Skip]:
             continue
         answers, skips = _answers(root, path, subtype)
         yield from skips
-        for item in body.get("questions", []):
-            yield _draft(item, answers, images, path.name, subtype)
+        for found in sound(body.get("questions"), path.name, "question_id"):
+            if isinstance(found, Skip):
+                yield found
+            else:
+                yield from safely(found[0], _draft, found[1], answers, images, path.name, subtype)
 
 
 def _subtype(name: str) -> str:
@@ -55,10 +58,14 @@ def _answers(root: Path, questions: Path, subtype: str) -> tuple[Mapping[Any, di
     # An annotation file is beside its questions in some downloads, in a folder of its own in others.
     for path in find(root if root.is_dir() else questions.parent, f"*{subtype}*[aA]nnotations.json"):
         body = load_json(path)
-        if isinstance(body, Skip):
-            skips.append(body)
+        if isinstance(body, Skip) or not isinstance(body, dict):
+            skips.append(body if isinstance(body, Skip) else Skip(str(path), "broken file", "no JSON object"))
             continue
-        found |= {item.get("question_id"): item for item in body.get("annotations", [])}
+        for one in sound(body.get("annotations"), path.name, "question_id"):
+            if isinstance(one, Skip):
+                skips.append(one)
+            else:
+                found[one[1]["question_id"]] = one[1]
     return found, skips
 
 
@@ -99,7 +106,8 @@ def _draft(
 
 def ranked_answers(given: Any, best: str) -> tuple[tuple[str, ...], dict[str, int]]:
     """Return the distinct answers, the agreed one first and then by votes, and how many gave each."""
-    texts = [text_of(one.get("answer") if isinstance(one, Mapping) else one) for one in given or ()]
+    told = given if isinstance(given, list) else []
+    texts = [text_of(one.get("answer") if isinstance(one, Mapping) else one) for one in told]
     votes = Counter(text for text in texts if text)
     ordered = sorted(votes, key=lambda text: (text != best, -votes[text], text))
     if best and best not in votes:
@@ -116,19 +124,22 @@ def _table(path: Path, options: Options) -> Iterator[Draft | Skip]:
             yield found
             continue
         where, row = found
-        ranked, votes = ranked_answers(row.get("answers"), text_of(row.get("multiple_choice_answer")))
-        question = text_of(row.get("question"))
-        yield Draft(
-            where=where,
-            question=question,
-            answers=ranked,
-            kind=_KINDS.get(text_of(row.get("answer_type")), "")
-            or kind_of(question, ranked[0] if ranked else ""),
-            image=row.get("image"),
-            split=split_of(official),
-            official=official,
-            metadata={"question_id": row.get("question_id"), "votes": votes},
-        )
+        yield from safely(where, _table_draft, where, row, official)
+
+
+def _table_draft(where: str, row: Mapping[str, Any], official: str) -> Draft:
+    ranked, votes = ranked_answers(row.get("answers"), text_of(row.get("multiple_choice_answer")))
+    question, first = text_of(row.get("question")), ranked[0] if ranked else ""
+    return Draft(
+        where=where,
+        question=question,
+        answers=ranked,
+        kind=_KINDS.get(text_of(row.get("answer_type")), "") or kind_of(question, first),
+        image=row.get("image"),
+        split=split_of(official),
+        official=official,
+        metadata={"question_id": row.get("question_id"), "votes": votes},
+    )
 
 
 CONVERTER = Converter(

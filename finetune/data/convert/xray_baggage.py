@@ -51,8 +51,10 @@ def _scan(
     if image is None:
         yield Skip(where, "missing image", name or "the record names no image")
         return
-    if not isinstance(item.get("label"), list) or not item["label"]:
-        yield Skip(where, "no answer", "no label")
+    given = item.get("label")
+    if not isinstance(given, list) or not given or any(not text_of(label) for label in given):
+        # A label that cannot be read is not a scan without a threat.
+        yield Skip(where, "no answer", "no label, or one without a name")
         return
     scope = _SCOPE.search(kind)
     base = Draft(
@@ -86,4 +88,5 @@ CONVERTER = Converter(
     "research only (GDXray, SIXray)",
     _LAYOUT,
     read,
+    version=2,
 )
