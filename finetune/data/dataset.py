@@ -14,6 +14,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from core.errors import VidenceError, invalid_input, not_found
+from finetune.data.lines import file_lines
 from finetune.data.rows import SPLITS, DatasetRecord, Split, Step, TrainRow, dataset_version
 
 
@@ -90,7 +91,7 @@ class Dataset:
         path = self.folder / f"{split}.jsonl"
         if not path.exists():
             return
-        for number, line in enumerate(path.read_text().splitlines(), 1):
+        for number, line in enumerate(file_lines(path), 1):
             if line.strip():
                 yield parse_row(line, f"{path}, line {number}")
 

@@ -11,6 +11,7 @@ from typing import Any
 from core.errors import VidenceError
 from core.images import ImageStore
 from finetune.data.dataset import Dataset, parse_row
+from finetune.data.lines import file_lines
 from finetune.data.pictures import MAX_BYTES, MAX_PIXELS
 from finetune.data.rows import SPLITS, TrainRow, dataset_version
 
@@ -61,7 +62,7 @@ def verify(dataset: Dataset, progress: Progress | None = None) -> Verdict:
     rows: list[TrainRow] = []
     for split in SPLITS:
         path = dataset.folder / f"{split}.jsonl"
-        for number, line in enumerate(path.read_text().splitlines() if path.exists() else (), 1):
+        for number, line in enumerate(file_lines(path, errors="replace") if path.exists() else (), 1):
             try:
                 row = parse_row(line, f"{path.name}, line {number}")
             except VidenceError as error:

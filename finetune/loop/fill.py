@@ -13,6 +13,7 @@ from core.contracts import Contract, RunResult
 from core.errors import invalid_input, not_found
 from core.feedback_store import Feedback, images_of
 from core.images import ImageStore
+from finetune.data.lines import file_lines
 from finetune.loop.kinds import kind_of
 from finetune.loop.queue import CandidateQueue, QueueItem, Reason
 from finetune.loop.uncertainty import MEASURES, Measure, TokenScore
@@ -99,7 +100,7 @@ def read_pool(path: Path) -> list[PoolQuestion]:
     if not path.is_file():
         raise not_found(f"No pool at {path}", help='JSON lines: {"question": ..., "image": PATH?}')
     pool: list[PoolQuestion] = []
-    for number, line in enumerate(path.read_text().splitlines(), 1):
+    for number, line in enumerate(file_lines(path), 1):
         if not line.strip():
             continue
         try:

@@ -147,7 +147,7 @@ def import_tasks(queue: CandidateQueue, path: Path) -> ImportReport:
         raise not_found(f"No file {path}", help="Export JSON or JSON-MIN in Label Studio.")
     labels = skipped = 0
     problems: list[ImportProblem] = []
-    for line, task in _tasks(path.read_text(encoding="utf-8", errors="replace"), str(path)):
+    for line, task in _tasks(path.read_text(encoding="utf-8-sig", errors="replace"), str(path)):
         if isinstance(task, str):
             problems.append(ImportProblem(line=line, problem=task))
             continue
@@ -197,7 +197,7 @@ def _array(text: str, at: int) -> Iterator[tuple[int, Any]]:
 
 
 def _lines(text: str) -> Iterator[tuple[int, Any]]:
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             try:
                 yield number, json.loads(line)

@@ -16,6 +16,7 @@ from core.errors import invalid_input, not_found
 from core.feedback_store import Feedback
 from core.images import ImageStore
 from evals.exact_match import normal_answer
+from finetune.data.lines import file_lines
 from finetune.loop.kinds import kind_of
 from finetune.loop.queue import CandidateQueue, item_id
 
@@ -142,7 +143,7 @@ def from_file(path: Path, images: ImageStore) -> list[Vote]:
         raise not_found(f"No file {path}", help='JSON lines: {"question", "answer", "image"?, "user"?, ...}')
     votes: list[Vote] = []
     broken: list[str] = []
-    for number, line in enumerate(path.read_text().splitlines(), 1):
+    for number, line in enumerate(file_lines(path), 1):
         if not line.strip():
             continue
         try:

@@ -8,6 +8,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from core.errors import invalid_input, not_found
+from finetune.data.lines import file_lines
 
 Line = TypeVar("Line", bound=BaseModel)
 
@@ -21,7 +22,7 @@ def read_lines(path: Path, kind: type[Line], what: str, fields: str) -> list[Lin
     if not path.is_file():
         raise not_found(f"There is no {what} file {path}", help=f"JSON lines: {fields}.")
     found: list[Line] = []
-    for number, line in enumerate(path.read_text().splitlines(), 1):
+    for number, line in enumerate(file_lines(path), 1):
         if line.strip():
             try:
                 found.append(kind.model_validate_json(line))

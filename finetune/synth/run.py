@@ -15,6 +15,7 @@ from typing import Any
 from core.contracts import Contract
 from core.errors import VidenceError, invalid_input
 from finetune.data.dataset import Dataset, parse_row, write_whole
+from finetune.data.lines import file_lines
 from finetune.data.rows import DatasetRecord, Step, TrainRow
 from finetune.synth.balance import balanced
 from finetune.synth.made import Maker, MakerFactory, to_rows
@@ -124,7 +125,7 @@ def _begin(dataset: Dataset, plan: dict[str, Any]) -> Path | None:
 
 def _drop_last(parts: Path) -> None:
     for path in parts.glob("*.jsonl"):
-        header = json.loads(path.read_text().splitlines()[0])
+        header = json.loads(file_lines(path)[0])
         if header["items"] < PART:
             path.unlink()
 
@@ -199,7 +200,7 @@ def _collect(parts: Path, count: int) -> tuple[list[TrainRow], Counter[str]]:
     skipped: Counter[str] = Counter()
     for number in range(-(-count // PART)):
         path = _part(parts, number)
-        header, *lines = path.read_text().splitlines()
+        header, *lines = file_lines(path)
         skipped.update(json.loads(header)["skipped"])
         rows += [parse_row(line, str(path)) for line in lines if line]
     return rows, skipped

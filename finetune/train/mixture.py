@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from core.errors import invalid_input, not_found
+from finetune.data.lines import file_lines
 from finetune.data.rows import PreferenceRow, TrainRow
 from finetune.train.config import DataSource, Phase
 
@@ -72,7 +73,7 @@ def open_source(spec: DataSource, folder: Path, row_type: type[Row], seed: int) 
             f"Data set {spec.name} has no {path.name} in {folder}",
             help="Make it (vidence finetune data --help), or change `data` in the recipe.",
         )
-    lines = path.read_text(errors="replace").splitlines()
+    lines = file_lines(path, errors="replace")
     rows: list[Row] = []
     skipped: list[Skip] = []
     for number, line in enumerate(lines, 1):

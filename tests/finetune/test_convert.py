@@ -414,22 +414,25 @@ def _two_records(name: str, root: Path) -> Any:
     if name == "vqa_v2":
         for number in (1, 2):
             put(root / "train2014" / f"COCO_train2014_{number:012d}.jpg", number)
-        told = [{"question_id": n, "multiple_choice_answer": "cat", "answers": [5]} for n in (1, 2)]
+        told: list[Any] = [
+            {"question_id": n, "multiple_choice_answer": "cat", "answers": [5]} for n in (1, 2)
+        ]
         put(
-            root / "v2_mscoco_train2014_annotations.json", {"annotations": [None, {"question_id": []}, *told]}
+            root / "v2_mscoco_train2014_annotations.json",
+            {"annotations": [None, {"question_id": []}, *told]},
         )
         asked = [{"question_id": n, "image_id": n, "question": f"What is {n}?"} for n in (1, 2)]
         return {"data_subtype": "train2014", "questions": asked}
     if name == "squad":
-        asked = [{"question": f"What colour {n}?", "answers": [{"text": "blue"}]} for n in (1, 2)]
-        return {"data": [{"paragraphs": [{"context": "It is blue.", "qas": [one]}]} for one in asked]}
+        questions = [{"question": f"What colour {n}?", "answers": [{"text": "blue"}]} for n in (1, 2)]
+        return {"data": [{"paragraphs": [{"context": "It is blue.", "qas": [one]}]} for one in questions]}
     for number in (1, 2):
         put(root / "train2017" / f"{number}.jpg", number)
-    pictures = [{"id": n, "file_name": f"{n}.jpg"} for n in (1, 2)]
+    pictures: list[Any] = [{"id": n, "file_name": f"{n}.jpg"} for n in (1, 2)]
     if name == "captions":
         return {"images": pictures, "annotations": [{"image_id": n, "caption": f"a {n}"} for n in (1, 2)]}
     if name == "grounding":
-        dog = [{"id": 1, "name": "dog"}]
+        dog: list[Any] = [{"id": 1, "name": "dog"}]
         boxes = [{"image_id": n, "category_id": 1, "bbox": [1, 2, 9, 9]} for n in (1, 2)]
         return {"images": pictures, "categories": dog, "annotations": boxes}
     if name == "sroie":

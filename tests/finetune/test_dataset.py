@@ -8,7 +8,9 @@ import pytest
 
 from core.errors import VidenceError
 from finetune.data.dataset import Dataset, parse_row
+from finetune.data.lines import file_lines
 from finetune.data.rows import TrainRow
+from finetune.data.verify import verify
 
 
 def row(question: str = "What is it?", **fields: object) -> TrainRow:
@@ -68,3 +70,20 @@ def test_a_full_disk_keeps_the_old_file_and_says_what_to_do(
     assert caught.value.kind == "unavailable"
     assert dataset.record == before
     assert not list(tmp_path.glob(".*"))
+
+
+def test_only_a_line_feed_ends_a_row(tmp_path: Path) -> None:
+    dataset = Dataset(tmp_path / "web")
+    asked = "What\u2028is\u0085this\u2029?"
+    dataset.write("web", [row(asked)])
+    assert [one.question for one in dataset.rows()] == [asked]
+    assert verify(dataset).ok
+
+
+def test_a_file_in_another_encoding_is_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "old.jsonl"
+    path.write_bytes('{"question": "caf\u00e9"}'.encode("latin-1"))
+    with pytest.raises(VidenceError, match=r"old\.jsonl is not UTF-8"):
+        file_lines(path)
+    path.write_bytes(b"\xef\xbb\xbf{}\r\n\n[]\n")
+    assert [line.strip() for line in file_lines(path)] == ["{}", "", "[]"]

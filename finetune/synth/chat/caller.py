@@ -148,8 +148,12 @@ class ChatCaller:
         with self._lock:
             self._known[key] = body
             self._journal.parent.mkdir(parents=True, exist_ok=True)
-            with self._journal.open("a") as file:
-                file.write(json.dumps({"key": key, "reply": body}) + "\n")
+            with self._journal.open("ab+") as file:
+                if file.seek(0, os.SEEK_END):
+                    file.seek(-1, os.SEEK_END)
+                    # What a kill cut short stays a line of its own, so that it spoils no other.
+                    file.write(b"" if file.read(1) == b"\n" else b"\n")
+                file.write(json.dumps({"key": key, "reply": body}).encode() + b"\n")
                 file.flush()
                 os.fsync(file.fileno())
 
