@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 
+from finetune.synth.phrases import HIGH, LOW, PHRASES
 from finetune.vlm.chart_spec import NUMBERS, ORDINALS, ChartSpec
 
 KIND_NAMES = {
@@ -20,27 +21,21 @@ KIND_NAMES = {
     "scatter": "scatter plot",
 }
 _MARKS = {"bar": "bar", "hbar": "bar", "line": "line", "pie": "slice", "donut": "slice"}
-_WHAT_KIND = (
-    "What kind of chart is this?",
-    "What type of chart is shown?",
-    "Which kind of chart is it?",
-    "What sort of plot is this?",
+_MOST = {"bar": HIGH["bar"], "hbar": HIGH["barh"], "pie": HIGH["slice"], "donut": HIGH["slice"]}
+_LEAST = {"bar": LOW["bar"], "hbar": LOW["barh"], "pie": LOW["slice"], "donut": LOW["slice"]}
+_SIDE = {"bar": "left", "hbar": "top"}
+_THINGS = {"bar": "bars", "line": "line", "area": "area", "scatter": "points"}
+_TREND = (
+    "{Do} the {thing} rise or fall from left to right?",
+    "What is the trend of the {thing}?",
+    "What is the overall trend of the {thing}?",
+    "What trend {do} the {thing} show?",
+    "{Is} the {thing} rising or falling?",
+    "Is the trend of the {thing} rising, falling, flat or mixed?",
+    "Describe the trend of the {thing} in one word.",
+    "What is the overall trend?",
+    "Is the trend rising or falling?",
 )
-_HOW_MANY = ("How many {marks} are there?", "How many {marks} does the chart have?", "Count the {marks}.")
-_MOST = {
-    "bar": ("highest", "tallest"),
-    "hbar": ("longest",),
-    "pie": ("largest", "biggest"),
-    "donut": ("largest", "biggest"),
-}
-_LEAST = {"bar": ("lowest", "shortest"), "hbar": ("shortest",), "pie": ("smallest",), "donut": ("smallest",)}
-_FROM = {"bar": "from the left", "hbar": "from the top"}
-_TREND = {
-    "bar": ("Do the bars rise or fall from left to right?", "What is the trend of the bars?"),
-    "line": ("Does the line rise or fall?", "What is the trend of the line?"),
-    "area": ("Does the area rise or fall from left to right?", "What is the trend of the area?"),
-    "scatter": ("Do the points rise or fall from left to right?", "What is the trend of the points?"),
-}
 # A grouped bar chart is a bar chart too: whether it is one is not asked.
 _ALIKE = ({"bar", "hbar", "grouped", "stacked"}, {"pie", "donut"})
 
@@ -60,27 +55,37 @@ def questions(spec: ChartSpec, rng: Random) -> list[Asked]:
 
 
 def _questions(spec: ChartSpec, rng: Random) -> Iterator[Asked]:
-    yield Asked("chart_type", rng.choice(_WHAT_KIND), KIND_NAMES[spec.kind])
+    yield Asked("chart_type", _say(rng, PHRASES["chart_type"]), KIND_NAMES[spec.kind])
     named = (
         spec.kind if rng.random() < 0.5 else rng.choice([kind for kind in KIND_NAMES if kind != spec.kind])
     )
     if named == spec.kind or not any({named, spec.kind} <= alike for alike in _ALIKE):
-        yield Asked("chart_type_yes_no", f"Is this a {KIND_NAMES[named]}?", _yes(named == spec.kind))
+        a = "an" if KIND_NAMES[named][0] in "aeiou" else "a"
+        yield Asked("chart_type_yes_no", f"Is this {a} {KIND_NAMES[named]}?", _yes(named == spec.kind))
     if spec.marks:
         mark = _MARKS[spec.kind]
-        yield Asked("count", rng.choice(_HOW_MANY).format(marks=f"{mark}s"), NUMBERS[spec.marks])
+        yield Asked("count", _say(rng, PHRASES["count"], noun=mark), NUMBERS[spec.marks])
         yield from _ranked(spec, rng, mark)
     if spec.trend is not None:
-        yield Asked("trend", rng.choice(_TREND[spec.kind]), spec.trend)
+        thing = _THINGS[spec.kind]
+        several = thing.endswith("s")
+        do, be = ("do", "are") if several else ("does", "is")
+        question = _say(rng, _TREND, thing=thing, Do=do.capitalize(), do=do, Is=be.capitalize())
+        yield Asked("trend", question, spec.trend)
+    yield from _coloured(spec, rng)
+
+
+def _coloured(spec: ChartSpec, rng: Random) -> Iterator[Asked]:
     if spec.kind in ("grouped", "stacked"):
         return
     if not spec.varied:
-        things = {"scatter": "points", "line": "line", "area": "area"}.get(spec.kind, "bars")
-        verb = f"is the {things}" if things in ("line", "area") else f"are the {things}"
-        yield Asked("colour", f"What color {verb}?", spec.colours[0])
+        thing = _THINGS.get(spec.kind, "bars")
+        key = "colour_all" if thing.endswith("s") else "colour_one"
+        question = _say(rng, PHRASES[key], noun=thing.removesuffix("s"))
+        yield Asked("colour", question, spec.colours[0])
     elif spec.kind in ("bar", "hbar"):
         at = rng.randrange(spec.marks)
-        question = f"What color is the {ORDINALS[at]} bar {_FROM[spec.kind]}?"
+        question = f"What {_colour(rng)} is the {ORDINALS[at]} bar from the {_SIDE[spec.kind]}?"
         yield Asked("colour", question, spec.colours[at])
 
 
@@ -90,21 +95,30 @@ def _ranked(spec: ChartSpec, rng: Random, mark: str) -> Iterator[Asked]:
             continue
         if spec.kind == "line":
             if spec.varied:
-                yield Asked(
-                    f"{name}_colour", f"What color is the line that ends {name}?", spec.colours[place]
-                )
+                question = _say(rng, PHRASES["line_end"], extreme=name)
+                yield Asked(f"{name}_colour", question, spec.colours[place])
             continue
         word = rng.choice(words[spec.kind])
         if spec.varied:
-            yield Asked(f"{name}_colour", f"What color is the {word} {mark}?", spec.colours[place])
+            question = _say(rng, PHRASES["colour_extreme"], extreme=word, noun=mark)
+            yield Asked(f"{name}_colour", question, spec.colours[place])
             asked = (
                 place if rng.random() < 0.5 else rng.choice([at for at in range(spec.marks) if at != place])
             )
             question = f"Is the {spec.colours[asked]} {mark} the {word}?"
             yield Asked(f"{name}_yes_no", question, _yes(asked == place))
-        if spec.kind in _FROM:
-            question = f"Which bar is the {word}, counted {_FROM[spec.kind]}?"
+        if spec.kind in _SIDE:
+            question = _say(rng, PHRASES["place"], extreme=word, noun=mark, side=_SIDE[spec.kind])
             yield Asked(f"{name}_position", question, ORDINALS[place])
+
+
+def _say(rng: Random, phrases: tuple[str, ...], **words: str) -> str:
+    text = rng.choice(phrases).format(u=rng.choice(("", "u")), **words)
+    return text[0].upper() + text[1:]
+
+
+def _colour(rng: Random) -> str:
+    return rng.choice(("color", "colour"))
 
 
 def _yes(value: bool) -> str:

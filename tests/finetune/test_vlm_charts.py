@@ -10,6 +10,7 @@ from finetune.vlm.chart_spec import KINDS, ChartSpec, spec_of
 from finetune.vlm.pictures import drawn
 from finetune.vlm.questions import questions
 from finetune.vlm.slots import IGNORED, SLOTS, chart_facts, scan_facts, shape_facts, targets
+from models.vlm_scope import family_of
 
 BARS = ChartSpec("bar", ((0.3, 1.0, 0.5),), ("red", "blue", "green"))
 
@@ -108,3 +109,13 @@ def test_places_of_slots_are_different_and_inside_the_grid():
     places = [slot.place for slot in SLOTS]
     assert len(set(places)) == len(places)
     assert max(places) < 49
+
+
+def test_every_question_that_is_trained_may_be_asked():
+    families = {"chart_type_yes_no": "chart_type"}
+    for seed in range(150):
+        for asked in questions(spec_of(_chart(seed)), Random(seed)):
+            family = family_of(asked.question)
+            wanted = families.get(asked.kind, asked.kind.replace("_yes_no", "_colour"))
+            assert family is not None, asked.question
+            assert family.name == wanted, asked.question
