@@ -57,7 +57,7 @@ def ask(
 
       vidence ask --thread ID --resume
     """
-    with handle_errors(as_json):
+    with handle_errors(as_json, stopped="Go on with --resume and the thread's id."):
         if not question and not resume and reply is None:
             raise invalid_input("The question is empty", 'Try: vidence ask "What is the total?" --image FILE')
         settings = load_settings()

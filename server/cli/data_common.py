@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import typer
 from rich.markup import escape
 
 from core.errors import invalid_input
 from core.settings import load_settings
-from server.cli.output import err_console, out_console
+from server.cli.output import out_console
 
 if TYPE_CHECKING:
     from finetune.data.dataset import Dataset
@@ -33,16 +31,6 @@ def open_dataset(name: str) -> Dataset:
             f"`{name}` is no name for a data set", help="Use letters, digits, dots, dashes and underscores."
         )
     return Dataset(load_settings().root / "finetune" / "data" / name)
-
-
-@contextmanager
-def resumable() -> Iterator[None]:
-    """Say after Ctrl-C that the same command goes on where it was."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        err_console().print("Stopped. The same command goes on where it was.")
-        raise typer.Exit(130) from None
 
 
 def counts_text(counts: Mapping[str, int]) -> str:

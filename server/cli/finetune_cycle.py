@@ -13,7 +13,7 @@ from rich.table import Table
 
 from core.errors import EXIT_GATE_FAILED
 from core.settings import load_settings
-from server.cli.output import emit_json, err_console, handle_errors, out_console
+from server.cli.output import GOES_ON, emit_json, err_console, handle_errors, out_console
 
 if TYPE_CHECKING:
     from finetune.loop.cycle import CycleReport
@@ -39,7 +39,7 @@ def cycle(
 
       vidence finetune cycle feedback.yaml --dry-run
     """
-    with handle_errors(as_json):
+    with handle_errors(as_json, stopped=GOES_ON):
         from finetune.loop.cycle import Cycle
         from finetune.loop.cycle_config import load_cycle
         from finetune.loop.cycle_steps import Workshop, check, steps_of

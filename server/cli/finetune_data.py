@@ -11,8 +11,8 @@ from rich.table import Table
 
 from core.errors import invalid_input
 from server.cli.counting import counting_stages
-from server.cli.data_common import counts_text, open_dataset, resumable, show_reasons
-from server.cli.output import emit_json, handle_errors, out_console
+from server.cli.data_common import counts_text, open_dataset, show_reasons
+from server.cli.output import GOES_ON, emit_json, handle_errors, out_console
 
 if TYPE_CHECKING:
     from finetune.data.ingest import ConvertReport
@@ -67,7 +67,7 @@ def data(
     from finetune.data.ingest import convert
     from finetune.data.splits import Shares
 
-    with handle_errors(as_json):
+    with handle_errors(as_json, stopped=GOES_ON):
         if show_list:
             _show_list(as_json)
             return
@@ -78,7 +78,7 @@ def data(
             )
         found, dataset, shares = named(converter), open_dataset(out), Shares(dev, test, seed)
         options = Options(tuple(split or ()), tuple(language or ("en",)), images)
-        with resumable(), counting_stages(as_json) as progress:
+        with counting_stages(as_json) as progress:
             report = convert(
                 found,
                 source,

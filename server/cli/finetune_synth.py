@@ -13,7 +13,7 @@ from rich.table import Table
 
 from core.errors import invalid_input
 from core.settings import Settings, load_settings
-from server.cli.output import emit_json, err_console, handle_errors, out_console
+from server.cli.output import GOES_ON, emit_json, err_console, handle_errors, out_console
 
 if TYPE_CHECKING:
     from finetune.data.dataset import Dataset
@@ -63,7 +63,7 @@ def charts(
 
         vidence finetune synth charts --out charts --count 5000 --seed 1 --preview charts.html
     """
-    with handle_errors(as_json):
+    with handle_errors(as_json, stopped=GOES_ON):
         from finetune.synth.charts import VERSION, ChartMaker
 
         settings = load_settings()
@@ -139,7 +139,7 @@ def _documents(
     preview: Path | None,
     as_json: bool,
 ) -> None:
-    with handle_errors(as_json):
+    with handle_errors(as_json, stopped=GOES_ON):
         from finetune.synth.documents.maker import VERSION, DocumentMaker
 
         parts = read_shares(shares)

@@ -11,7 +11,7 @@ from core.errors import EXIT_GATE_FAILED, invalid_input
 from core.settings import load_settings
 from server.cli.finetune_synth import AsJson, Out, Preview, data_set, make_data_set
 from server.cli.finetune_synth_chat import open_caller, run_with_chat, save_trial, say, tell_spent
-from server.cli.output import emit_json, handle_errors, out_console
+from server.cli.output import GOES_ON, emit_json, handle_errors, out_console
 
 By = Annotated[
     str, typer.Option("--by", help="`template`, or `chat`: a served model asks, the truth checks.")
@@ -58,7 +58,7 @@ def scans(
         vidence finetune synth scans labels.jsonl --out scans --licence CC-BY-4.0
         vidence finetune synth scans labels.jsonl --out scans --licence CC-BY-4.0 --by chat --trial --validate
     """
-    with handle_errors(as_json):
+    with handle_errors(as_json, stopped=GOES_ON):
         from finetune.synth import scans as room
 
         settings = load_settings()
@@ -131,7 +131,7 @@ def captions(
     `--by chat` the answerer role asks, and quotes the words that answer, which the caption must hold.
     `--threshold` scores image against caption by the image index's encoder (`image_encoder`).
     """
-    with handle_errors(as_json):
+    with handle_errors(as_json, stopped=GOES_ON):
         from finetune.synth import captions as room
 
         settings = load_settings()
@@ -187,7 +187,7 @@ def code(
 
         vidence finetune synth code . --out mycode --licence Apache-2.0 --issues issues.json
     """
-    with handle_errors(as_json):
+    with handle_errors(as_json, stopped=GOES_ON):
         from finetune.synth.code.project import VERSION, CodeProject
         from finetune.synth.listed import ListMaker
         from finetune.synth.run import options_hash

@@ -12,7 +12,11 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from core.errors import EXIT_INTERNAL, VidenceError
+from core.errors import VidenceError
+from core.system_errors import system_error
+
+GOES_ON = "The same command goes on where it was."
+"""What long work that keeps what it finished says after Ctrl-C."""
 
 
 def emit_json(value: Any) -> None:
@@ -44,28 +48,33 @@ def show_found(found: Iterable[tuple[str, float, str, str]]) -> None:
 
 
 @contextmanager
-def handle_errors(as_json: bool) -> Iterator[None]:
-    """Print a typed failure and leave with its exit code; never a traceback."""
+def handle_errors(as_json: bool, *, stopped: str = "") -> Iterator[None]:
+    """Print a typed failure and leave with its exit code; never a traceback.
+
+    Args:
+        as_json: Print failures as JSON on stdout.
+        stopped: What to say after Ctrl-C about going on.
+    """
     try:
         yield
     except VidenceError as error:
         _report(error, as_json=as_json)
         raise typer.Exit(error.exit_code) from None
     except KeyboardInterrupt:
-        err_console().print("Stopped. Go on with --resume and the thread's id.")
+        err_console().print(f"Stopped. {stopped}".strip())
         raise typer.Exit(130) from None
     except (typer.Exit, typer.Abort):
         raise
     except BrokenPipeError:
         raise typer.Exit(0) from None
     except Exception as error:  # noqa: BLE001 - the edge: the user gets a sentence, not a traceback
-        wrapped = VidenceError(
+        wrapped = system_error(error) or VidenceError(
             "internal",
             f"{type(error).__name__}: {error}",
             help="This is a bug in Vidence. Please report it with the command that you ran.",
         )
         _report(wrapped, as_json=as_json)
-        raise typer.Exit(EXIT_INTERNAL) from None
+        raise typer.Exit(wrapped.exit_code) from None
 
 
 def _report(error: VidenceError, *, as_json: bool) -> None:
