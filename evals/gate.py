@@ -1,5 +1,7 @@
 """The gate: whether a new model may replace an old one, from their answers to the same questions. Pure.
 
+Its file is also that of `vidence eval gate`: `runs` says how whole run files are compared (`evals.compare`).
+
 A part (all questions, or those of one kind) falls when the interval of the paired difference lies wholly
 below zero, or when the difference itself is below `-max_fall`: few questions give wide intervals, and a wide
 interval alone must not let a large fall pass. Kinds share the error rate (Bonferroni), so that many kinds do
@@ -19,6 +21,7 @@ from pydantic import Field, ValidationError
 
 from core.contracts import Contract
 from core.errors import invalid_input, not_found
+from evals.compare.rules import RunRules
 from evals.paired import RESAMPLES, Paired, paired_difference
 
 
@@ -43,6 +46,7 @@ class GateConfig(Contract):
     confidence: float = Field(0.95, gt=0, lt=1, description="Of every interval.")
     resamples: int = Field(RESAMPLES, ge=100, description="Draws of the bootstrap.")
     seed: int = Field(0, ge=0, description="The same seed decides the same.")
+    runs: RunRules = Field(RunRules(), description="How two run files are compared (vidence eval gate).")
 
     @property
     def sha256(self) -> str:

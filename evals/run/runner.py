@@ -32,7 +32,7 @@ Progress = Callable[[str, int, int], None]
 """Hears the suite that finished a sample, and how many are done of how many."""
 
 LONGEST_TEXT = 4_000
-"""Characters of a text of a sample that the run file keeps for people; hashes are of the whole."""
+"""Characters of a text of an input that the run file keeps for people; hashes are of the whole."""
 
 
 @dataclass(frozen=True)
@@ -187,7 +187,7 @@ class _Execution:
         shown = sample.model_copy(
             update={
                 "input": plain(sample.input, LONGEST_TEXT),
-                "target": plain(sample.target, LONGEST_TEXT),
+                "target": plain(sample.target),
             }
         )
         return Record(sample=shown, sha256=sample.sha256, epoch=work.epoch, output=output, scored=scored)

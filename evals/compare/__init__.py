@@ -1,0 +1,1 @@
+"""Comparing runs: is the new one worse, could it have been noticed, and does the gate let it pass."""

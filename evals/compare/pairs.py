@@ -1,0 +1,159 @@
+"""Two runs sample by sample: the parts that can be compared, and what cannot be. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evals.compare.rules import RunRules
+from evals.run.file import Run
+from evals.run.header import MetricHeader, SuiteHeader
+from evals.run.sample import Record
+from evals.run.scores import SampleScore, by_sample, sample_scores
+
+
+@dataclass(frozen=True)
+class Part:
+    """A metric over a suite, or over all suites of a family (`suite` is empty then), in two runs.
+
+    The arrays have one place a sample, shape (n,).
+    """
+
+    family: str
+    suite: str
+    metric: str
+    higher_is_better: bool
+    base: NDArray[np.float64]
+    new: NDArray[np.float64]
+    groups: tuple[str, ...]
+    errors_base: int
+    errors_new: int
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """What two runs have in common, and what not."""
+
+    parts: tuple[Part, ...]
+    missing: dict[str, int]
+    """Suite to the number of its samples that only the base has; a suite that did not run: all of them."""
+    unlike: tuple[str, ...]
+    """What cannot be compared because it was measured otherwise."""
+    notes: tuple[str, ...]
+
+
+def pair_runs(base: Run, new: Run, rules: RunRules) -> Pairs:
+    """Pair the samples that both runs have, with the same content."""
+    old_records, new_records = _by_suite(base), _by_suite(new)
+    known = {suite.name: suite for suite in new.header.suites}
+    parts: list[Part] = []
+    missing: dict[str, int] = {}
+    unlike: list[str] = []
+    notes: list[str] = []
+    for suite in base.header.suites:
+        before, after = old_records.get(suite.name, []), new_records.get(suite.name, [])
+        lacking = len({one.sample.id for one in before} - {one.sample.id for one in after})
+        if lacking:
+            missing[suite.name] = lacking
+        if suite.name not in known:
+            continue
+        changed = _changed(before, after)
+        if changed:
+            notes.append(f"{suite.name}: {changed} samples have other content now and are left out")
+        found, differ = _parts(suite, known[suite.name], before, after, rules)
+        parts += found
+        unlike += differ
+    added = [name for name in known if name not in {suite.name for suite in base.header.suites}]
+    if added:
+        notes.append(f"only the new run has {', '.join(added)}")
+    return Pairs((*parts, *_pooled(parts)), missing, tuple(unlike), tuple(notes))
+
+
+def _by_suite(run: Run) -> dict[str, list[Record]]:
+    found: dict[str, list[Record]] = {}
+    for record in run.records:
+        found.setdefault(record.sample.suite, []).append(record)
+    return found
+
+
+def _changed(before: Sequence[Record], after: Sequence[Record]) -> int:
+    hashes = {record.sample.id: record.sha256 for record in after}
+    return len({one.sample.id for one in before if hashes.get(one.sample.id, one.sha256) != one.sha256})
+
+
+def _parts(
+    old: SuiteHeader, new: SuiteHeader, before: Sequence[Record], after: Sequence[Record], rules: RunRules
+) -> tuple[list[Part], list[str]]:
+    parts: list[Part] = []
+    unlike: list[str] = []
+    if old.version != new.version:
+        return [], [f"suite {old.name} (version {old.version} to {new.version})"]
+    old_epochs, new_epochs = by_sample(before), by_sample(after)
+    for name, metric in old.metrics.items():
+        other = new.metrics.get(name)
+        if not _judged(old.family, name, metric, rules):
+            continue
+        if other is None or (other.version, other.higher_is_better) != (
+            metric.version,
+            metric.higher_is_better,
+        ):
+            unlike.append(
+                f"{old.name} {name} ({'not measured' if other is None else 'measured otherwise'} now)"
+            )
+            continue
+        was = {score.sample.id: score for score in sample_scores(old_epochs, name, metric)}
+        pairs = [
+            (was[score.sample.id], score)
+            for score in sample_scores(new_epochs, name, metric)
+            if score.sample.id in was and was[score.sample.id].sha256 == score.sha256
+        ]
+        if pairs:
+            parts.append(_part(old, name, metric, pairs))
+    return parts, unlike
+
+
+def _judged(family: str, name: str, metric: MetricHeader, rules: RunRules) -> bool:
+    wanted = name in rules.metrics if rules.metrics else metric.judged
+    return wanted and not metric.corpus and name not in rules.of(family).ignore
+
+
+def _part(
+    suite: SuiteHeader, name: str, metric: MetricHeader, pairs: Sequence[tuple[SampleScore, SampleScore]]
+) -> Part:
+    pairs = sorted(pairs, key=lambda pair: pair[0].sample.id)
+    return Part(
+        family=suite.family,
+        suite=suite.name,
+        metric=name,
+        higher_is_better=metric.higher_is_better,
+        base=np.asarray([old.value for old, _ in pairs], dtype=np.float64),
+        new=np.asarray([new.value for _, new in pairs], dtype=np.float64),
+        groups=tuple(f"{suite.name}/{old.sample.unit}" for old, _ in pairs),
+        errors_base=sum(old.errors > 0 for old, _ in pairs),
+        errors_new=sum(new.errors > 0 for _, new in pairs),
+    )
+
+
+def _pooled(parts: Sequence[Part]) -> list[Part]:
+    """Return each metric over the suites of a family that share it, where there are several."""
+    shared: dict[tuple[str, str, bool], list[Part]] = {}
+    for part in parts:
+        shared.setdefault((part.family, part.metric, part.higher_is_better), []).append(part)
+    return [
+        Part(
+            family=family,
+            suite="",
+            metric=metric,
+            higher_is_better=higher,
+            base=np.concatenate([part.base for part in several]),
+            new=np.concatenate([part.new for part in several]),
+            groups=tuple(group for part in several for group in part.groups),
+            errors_base=sum(part.errors_base for part in several),
+            errors_new=sum(part.errors_new for part in several),
+        )
+        for (family, metric, higher), several in shared.items()
+        if len(several) > 1
+    ]
