@@ -21,6 +21,8 @@ from typing import Any
 from benchmarks.common import add_data_option, add_output_options, print_figures
 from benchmarks.package_source import add_source_option, package_source
 from core.settings import Settings
+from evals.metrics.averages import mean_of
+from evals.metrics.ranking import recall_at_k
 from knowledge import sparse
 from knowledge.code.version import version_of
 from knowledge.collections import Collections
@@ -42,11 +44,6 @@ def names_file(subject: str, files: set[str]) -> bool:
     """Whether a subject names one of the files, with or without its ending."""
     lowered = subject.lower()
     return any(Path(path).stem.lower() in lowered for path in files if Path(path).stem != "__init__")
-
-
-def recall(ranked: Sequence[str], gold: set[str]) -> float:
-    """Return the share of the gold files among the ranked ones."""
-    return len(set(ranked) & gold) / len(gold)
 
 
 def over_text(collections: Collections, folder: Path) -> Callable[[str], list[str]]:
@@ -79,9 +76,8 @@ def figures(
     for name, group in groups.items():
         found[f"{name}_rows"] = len(group)
         if group:
-            found[f"{name}_recall@10"] = round(
-                sum(recall(ranked[subject][:_K], gold) for subject, gold in group) / len(group), 4
-            )
+            shares = [recall_at_k(ranked[subject], gold, _K) for subject, gold in group]
+            found[f"{name}_recall@10"] = round(mean_of(shares) or 0.0, 4)
     return found
 
 

@@ -27,6 +27,7 @@ from agents.answer.labels import distance
 from benchmarks.common import add_data_option
 from core.contracts import Box, Evidence, Locator, OcrLine
 from core.text import find_dates, squash
+from evals.metrics.ocr import Errors, character_errors
 
 QUESTIONS = {
     "total": "What is the total amount on this receipt?",
@@ -217,7 +218,8 @@ def overlap(a: Box, b: Box) -> float:
 
 def _ocr_report(rows: Sequence[dict[str, Any]], options: argparse.Namespace) -> dict[str, float]:
     """Lines found (IoU 0.5 or more) and the character error rate on those, case and spaces folded."""
-    lines = found = edits = chars = 0
+    lines = found = 0
+    errors = Errors()
     for row in rows:
         read = _lines(row["path"], options.cache)
         for box, text in _gold_lines(row):
@@ -226,10 +228,9 @@ def _ocr_report(rows: Sequence[dict[str, Any]], options: argparse.Namespace) -> 
             if best is None or overlap(best.box, box) < 0.5:
                 continue
             found += 1
-            wanted = re.sub(r"\s", "", squash(text))
-            edits += distance(re.sub(r"\s", "", squash(best.text)), wanted)
-            chars += len(wanted)
-    return {"lines_found": round(found / max(lines, 1), 3), "error_rate": round(edits / max(chars, 1), 4)}
+            read_text, true_text = (re.sub(r"\s", "", squash(line)) for line in (best.text, text))
+            errors += character_errors(read_text, true_text)
+    return {"lines_found": round(found / max(lines, 1), 3), "error_rate": round(errors.rate or 0.0, 4)}
 
 
 if __name__ == "__main__":

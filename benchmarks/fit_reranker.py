@@ -30,7 +30,8 @@ import numpy as np
 
 from benchmarks.bioasq import read_bioasq
 from benchmarks.common import data_folder
-from benchmarks.ranking import Judged, json_lines, ndcg
+from benchmarks.ranking import Judged, json_lines
+from evals.metrics.ranking import ndcg_at_k
 from benchmarks.retrieval import build
 from benchmarks.token_pairs import held_out
 from core.settings import Settings
@@ -141,7 +142,7 @@ def _legs(hit: Hit) -> tuple[float, float]:
 
 def _ranked_ndcg(weight: float, scores: Any, like: Any, ids: list[str], relevant: set[str]) -> float:
     order = np.argsort(-(scores + weight * like), kind="stable")
-    return ndcg(list(dict.fromkeys(ids[place] for place in order)), relevant)
+    return ndcg_at_k([ids[place] for place in order], relevant) or 0.0
 
 
 def _scored(
@@ -170,7 +171,7 @@ def _fused(parts: Any) -> Any:
 def _ndcg(parts: Any, marks: list[bool], tokens: float) -> float:
     order = np.argsort(-(_fused(parts) + tokens * parts[:, 2]), kind="stable")
     relevant = {str(place) for place, mark in enumerate(marks) if mark}
-    return ndcg([str(place) for place in order], relevant) if relevant else 0.0
+    return ndcg_at_k([str(place) for place in order], relevant) or 0.0
 
 
 def main() -> None:

@@ -1,15 +1,16 @@
-"""What the retrieval benchmarks share: nDCG, recall, and the latency of single queries by step."""
+"""What the retrieval benchmarks share: nDCG, recall and the latency of single queries by step."""
 
 from __future__ import annotations
 
 import json
-import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from evals.metrics.averages import mean_of
+from evals.metrics.ranking import ndcg_at_k, recall_at_k, score_run
 from knowledge.collections import Collections
 from knowledge.records import Hit
 
@@ -35,17 +36,6 @@ def json_lines(path: Path) -> list[Any]:
     """Return the values of a file of JSON lines; only a line feed ends a line, not other breaks."""
     with path.open(encoding="utf-8", newline="\n") as lines:
         return [json.loads(line) for line in lines]
-
-
-def ndcg(ranked: Sequence[str], relevant: set[str], k: int = 10) -> float:
-    """Return nDCG at k with binary relevance."""
-    gain = sum(1 / math.log2(place + 2) for place, id_ in enumerate(ranked[:k]) if id_ in relevant)
-    return gain / sum(1 / math.log2(place + 2) for place in range(min(k, len(relevant))))
-
-
-def recall(ranked: Sequence[str], relevant: set[str]) -> float:
-    """Return the share of the relevant documents that were found."""
-    return len(relevant & set(ranked)) / len(relevant)
 
 
 def rank(
@@ -86,8 +76,8 @@ def measure_steps(
     for step, options in STEPS.items():
         ranked = rank(collections, name, judged, 100, options)
         figures[step] = {
-            "ndcg@10": round(sum(ndcg(ranked[id_], judged.relevant[id_]) for id_ in ids) / len(ids), 4),
-            "recall@100": round(sum(recall(ranked[id_], judged.relevant[id_]) for id_ in ids) / len(ids), 4),
+            "ndcg@10": round(mean_of(score_run(ranked, judged.relevant, ndcg_at_k).values()) or 0.0, 4),
+            "recall@100": round(mean_of(score_run(ranked, judged.relevant, recall_at_k).values()) or 0.0, 4),
             **latency(collections, name, [judged.queries[id_] for id_ in ids[:timed]], options),
         }
         print(f"{step:10} {figures[step]}", flush=True)
