@@ -16,6 +16,7 @@ from finetune.augment.text import perturb
 from finetune.data.convert.places import box_text, place_text
 from finetune.data.dataset import Dataset
 from finetune.data.rows import DatasetRecord, Step, TrainRow
+from finetune.data.views import check_target
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,11 +54,10 @@ def augment(
     Copies keep their parent's group, so that they stay in its split, and name it in `parents`.
 
     Raises:
-        VidenceError: `not_found` for no data set, `invalid_input` for the same folder twice, `unavailable`
-            when albumentations is missing or the disk is full.
+        VidenceError: `not_found` for no data set, `invalid_input` for the same folder twice, a name that is
+            taken or no row left, `unavailable` when albumentations is missing or the disk is full.
     """
-    if source.folder.resolve() == target.folder.resolve():
-        raise invalid_input("A data set cannot be changed in place", help="Give another name with --out.")
+    check_target(source, target)
     rows = source.rows()
     vocabulary = {
         word.strip("?.,:;").lower()
@@ -90,6 +90,11 @@ def augment(
             changes.update(changed.metadata["augmented"])
         if progress:
             progress(number, len(rows))
+    if not made:
+        raise invalid_input(
+            f"No row of {source.folder.name} can be used: {dict(skipped) or 'it has none'}",
+            help=f"Look at it: vidence data verify {source.folder.name}",
+        )
     options: dict[str, Any] = {"copies": copies, "modes": list(modes), "seed": seed}
     step = Step(name="augment", options=options, rows_in=len(rows), rows_out=len(made), reasons=dict(skipped))
     old = source.record

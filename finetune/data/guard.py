@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import VidenceError
 from finetune.data.convert.base import Skip
-from finetune.data.convert.files import IMAGE_SUFFIXES, existing, find, json_lines, load_json
+from finetune.data.convert.files import IMAGE_SUFFIXES, existing, find, load_json, objects
 from finetune.data.dataset import Dataset
 from finetune.data.near import NEAR_PIXELS, question_key
 from finetune.data.prints import ImagePrint, PrintCache, print_of_file
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Progress = Callable[[str, int, int], None]
-_QUESTIONS = ("question", "query", "claim", "Question")
+_QUESTIONS = ("question", "query", "claim")
+_TEXTS = ("*.jsonl", "*.ndjson", "*.json", "*.csv", "*.tsv", "*.parquet", "*.xlsx")
 _LEAST_WORDS = 4
 """A text-only question shorter than this is anybody's (`Why is that?`)."""
 _MOST_JSON = 200_000_000
@@ -55,6 +56,7 @@ class EvalIndex:
         self.files = {sha: where for sha, (_, where) in images.items()}
         self.pixels = {mark.pixels: where for mark, where in images.values()}
         self.questions = dict(questions)
+        self.images = len(images)
         self._near = [(mark, where) for mark, where in images.values() if mark.phash]
 
     @classmethod
@@ -70,7 +72,7 @@ class EvalIndex:
             root = existing(folder)
             for path in find(root, *(f"*{suffix}" for suffix in IMAGE_SUFFIXES)):
                 places.setdefault(_sha256(path), path)
-            for path in find(root, "*.jsonl", "*.json"):
+            for path in find(root, *_TEXTS):
                 for question in _questions(path):
                     if len(question.split()) >= _LEAST_WORDS:
                         questions.setdefault(question, str(path))
@@ -159,8 +161,8 @@ def _questions(path: Path) -> Iterator[str]:
     """Yield the key of every question in a file of JSON or JSON lines, however deep it stands."""
     if path.stat().st_size > _MOST_JSON:
         return
-    if path.suffix == ".jsonl":
-        for found in json_lines(path):
+    if path.suffix != ".json":
+        for found in objects(path):
             if not isinstance(found, Skip):
                 yield from _asked(found[1])
         return
@@ -178,7 +180,7 @@ def _asked(body: Any) -> Iterator[str]:
         item = waiting.pop()
         if isinstance(item, dict):
             for name, value in item.items():
-                if name in _QUESTIONS and isinstance(value, str):
+                if str(name).lower() in _QUESTIONS and isinstance(value, str):
                     yield question_key(value)
                 elif isinstance(value, dict | list):
                     waiting.append(value)

@@ -18,6 +18,7 @@ from finetune.data.dataset import Dataset
 from finetune.data.journal import Journal
 from finetune.data.pictures import Kept, Pictures
 from finetune.data.rows import SPLITS, DatasetRecord, Step, TrainRow
+from finetune.data.views import other_data_set
 
 Progress = Callable[[str, int, int], None]
 _EXAMPLES = 5
@@ -84,7 +85,8 @@ def convert(
 
     Raises:
         VidenceError: `not_found` and `invalid_input` for a source that is not there or of another layout,
-            `invalid_input` when nothing at all could be kept, `unavailable` on a full disk.
+            `invalid_input` when nothing at all could be kept or another data set has the name, `unavailable`
+            on a full disk.
     """
     options = options or Options()
     if max_samples is not None and max_samples < 1:
@@ -95,6 +97,7 @@ def convert(
         "options": _plain(options),
         "verify": verify,
     }
+    _check_target(dataset, converter, str(work["source"]))
     report = ConvertReport(name, f"{converter.name}@{converter.version}")
     drafts = converter.read(source.expanduser(), options)
     rows: dict[str, TrainRow] = {}
@@ -122,6 +125,24 @@ def convert(
         journal.remove()
     report.version = record.version
     return report
+
+
+def _check_target(dataset: Dataset, converter: Converter, source: str) -> None:
+    """Refuse a name under which something else lies; the same source again takes the old one's place."""
+    if not (dataset.folder / "dataset.json").exists():
+        return
+    old = dataset.record
+    first = old.steps[0] if old.steps else None
+    same = (
+        not old.parents
+        and first is not None
+        and first.name == "convert"
+        and str(first.options.get("converter", "")).partition("@")[0] == converter.name
+        and first.options.get("source") == source
+    )
+    if not same:
+        made = ", ".join(old.parents) or (first.options.get("source") if first else "") or "by hand"
+        raise other_data_set(dataset, f"made of {made}")
 
 
 def _until(

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from core.errors import invalid_input, unavailable
+from core.errors import VidenceError, invalid_input, unavailable
 from finetune.data.dataset import Dataset
 from finetune.data.prints import Found, PrintCache
 from finetune.data.rows import DatasetRecord, Step, TrainRow
@@ -37,6 +37,31 @@ def prints_of(dataset: Dataset, rows: Sequence[TrainRow], progress: Progress | N
         cache.close()
 
 
+def check_target(parent: Dataset, out: Dataset) -> None:
+    """Refuse to write what is made of a data set over one that was made of something else.
+
+    Making it again of the same parent, with other options, takes the old one's place.
+
+    Raises:
+        VidenceError: `invalid_input`.
+    """
+    if out.folder.resolve() == parent.folder.resolve():
+        raise invalid_input("A data set cannot be made into itself", help="Give another name with --out.")
+    if (out.folder / "dataset.json").exists():
+        old = out.record
+        made_of = [one.partition("@")[0] for one in old.parents]
+        if made_of != [parent.record.name]:
+            raise other_data_set(out, f"made of {', '.join(made_of) or 'a source'}")
+
+
+def other_data_set(out: Dataset, what: str) -> VidenceError:
+    """Return the error for a name that another data set has."""
+    return invalid_input(
+        f"{out.folder.name} is another data set already ({what}, {sum(out.record.rows.values()):,} rows)",
+        help=f"Give another name with --out, or remove {out.folder}.",
+    )
+
+
 def derive(
     parent: Dataset, name: str, out: Dataset, rows: Sequence[TrainRow], steps: Sequence[Step]
 ) -> DatasetRecord:
@@ -45,11 +70,10 @@ def derive(
     Images are linked where the disk allows it and copied where not.
 
     Raises:
-        VidenceError: `invalid_input` when both are one folder or no row is left, `unavailable` on a full
-            disk.
+        VidenceError: `invalid_input` when both are one folder, the name is taken or no row is left,
+            `unavailable` on a full disk.
     """
-    if out.folder.resolve() == parent.folder.resolve():
-        raise invalid_input("A data set cannot be made into itself", help="Give another name with --out.")
+    check_target(parent, out)
     if not rows:
         raise invalid_input("No row is left", help="Loosen the thresholds; see the report for what went.")
     record = parent.record

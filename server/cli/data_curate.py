@@ -82,6 +82,7 @@ def curate(
     from finetune.data.engines import open_engine
     from finetune.data.marks import Thresholds
     from finetune.data.personal import DEFAULT_KINDS, KINDS
+    from finetune.data.views import check_target
 
     with handle_errors(as_json):
         kinds = tuple(personal_kind or DEFAULT_KINDS) if personal is not Personal.keep else ()
@@ -104,6 +105,7 @@ def curate(
             masks=personal is Personal.mask,
             names=names and personal is not Personal.keep,
         )
+        check_target(open_dataset(name), open_dataset(out))
         with counting_stages(as_json) as progress:
             result = run(
                 open_dataset(name),
@@ -122,8 +124,10 @@ def dedup(name: Name, out: Out, near: Near = True, as_json: AsJson = False) -> N
     the same answer; of long texts those that are nearly the same with the same numbers and answer.
     """
     from finetune.data.curate import dedup as run
+    from finetune.data.views import check_target
 
     with handle_errors(as_json):
+        check_target(open_dataset(name), open_dataset(out))
         with counting_stages(as_json) as progress:
             result = run(open_dataset(name), near=near, progress=progress)
         _write(name, out, result, as_json)

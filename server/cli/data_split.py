@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from core.errors import EXIT_GATE_FAILED
+from core.errors import EXIT_GATE_FAILED, invalid_input
 from core.settings import load_settings
 from server.cli.counting import counting_stages
 from server.cli.data_common import counts_text, open_dataset, show_reasons
@@ -34,10 +34,11 @@ def split(
     """
     from finetune.data.apart import apart
     from finetune.data.splits import Shares
-    from finetune.data.views import derive
+    from finetune.data.views import check_target, derive
 
     with handle_errors(as_json):
         parent, made = open_dataset(name), open_dataset(out)
+        check_target(parent, made)
         with counting_stages(as_json) as progress:
             rows, report, step = apart(parent, Shares(dev, test, seed), again=again, progress=progress)
         record = derive(parent, out, made, rows, (step,))
@@ -78,6 +79,11 @@ def check(
         with counting_stages(as_json) as progress:
             index = EvalIndex.of(against, known, progress)
             found = check_against(rows, dataset, index, own)
+        if not index.images and not index.questions:
+            raise invalid_input(
+                f"No image and no question was found in {', '.join(map(str, against))}",
+                help="Give folders of evaluation data: images, JSON, JSON lines, CSV, TSV or parquet.",
+            )
         reasons = counted(found)
         examples = {
             reason: [f"{one.row}: {one.where}" for one in found if one.reason == reason][:5]
@@ -86,6 +92,8 @@ def check(
         body = {
             "name": name,
             "rows": len(rows),
+            "known_images": index.images,
+            "known_questions": len(index.questions),
             "overlap": len(found),
             "reasons": reasons,
             "examples": examples,
@@ -106,7 +114,10 @@ def check(
         if as_json:
             emit_json(body)
         else:
-            out_console().print(f"{escape(name)}: {len(found):,} of {len(rows):,} rows are evaluation data")
+            out_console().print(
+                f"{escape(name)}: {len(found):,} of {len(rows):,} rows are evaluation data "
+                f"(looked for {index.images:,} images and {len(index.questions):,} questions)"
+            )
             show_reasons(reasons, examples)
         if found and not out:
             raise typer.Exit(EXIT_GATE_FAILED)

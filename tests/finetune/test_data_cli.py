@@ -1,0 +1,63 @@
+"""`vidence data` and `vidence finetune data` on the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from finetune.data.dataset import Dataset
+from server.cli.app import app
+from tests.finetune.samples import put
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("VIDENCE_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "home"
+
+
+def run(*args: str) -> tuple[int, dict[str, Any]]:
+    result = CliRunner().invoke(app, [*args, "--json"])
+    return result.exit_code, json.loads(result.stdout)
+
+
+def source(folder: Path, *seeds: int) -> Path:
+    for seed in seeds:
+        put(folder / f"{seed}.png", seed)
+    lines = [{"image": f"{seed}.png", "caption": f"A picture, number {seed}."} for seed in seeds]
+    put(folder / "list.jsonl", "\n".join(map(json.dumps, lines)))
+    return folder
+
+
+def test_a_data_set_is_never_written_over_by_one_of_another_origin(tmp_path: Path, home: Path) -> None:
+    one, two = source(tmp_path / "one", 1, 2), source(tmp_path / "two", 3)
+    assert run("finetune", "data", "captions", str(one), "--out", "a", "--max-samples", "1")[0] == 0
+    code, body = run("finetune", "data", "captions", str(one), "--out", "a")
+    assert (code, body["kept"]) == (0, 2)
+    code, body = run("finetune", "data", "captions", str(two), "--out", "a")
+    assert (code, body["error"]["kind"]) == (2, "invalid_input")
+    assert "Give another name with --out" in body["error"]["help"]
+    assert run("finetune", "data", "captions", str(two), "--out", "b")[0] == 0
+    for command in (["curate"], ["dedup"], ["split", "--dev", "0.5"]):
+        assert run("data", *command, "a", "--out", "b")[0] == 2
+        assert run("data", *command, "a", "--out", "a")[0] == 2
+        assert run("data", *command, "a", "--out", f"a-{command[0]}")[0] == 0
+        assert run("data", *command, "a", "--out", f"a-{command[0]}")[0] == 0
+    assert len(Dataset(home / "finetune" / "data" / "b").rows()) == 1
+
+
+def test_looking_for_evaluation_data_where_there_is_none_is_no_pass(tmp_path: Path) -> None:
+    run("finetune", "data", "captions", str(source(tmp_path / "one", 1, 2)), "--out", "a")
+    (tmp_path / "empty").mkdir()
+    code, body = run("data", "check", "a", "--against", str(tmp_path / "empty"))
+    assert (code, body["error"]["kind"]) == (2, "invalid_input")
+    code, body = run("data", "check", "a", "--against", str(source(tmp_path / "other", 9)))
+    assert (code, body["overlap"], body["known_images"]) == (0, 0, 1)
+    put(tmp_path / "table" / "exam.csv", "Question,answer\nWhich of the rivers is the longest?,Nile\n")
+    code, body = run("data", "check", "a", "--against", str(tmp_path / "table"))
+    assert (code, body["known_questions"]) == (0, 1)
