@@ -34,7 +34,9 @@ class Rms:
     f1: float
 
 
-def cells_within(prediction: Sequence[Cell], gold: Sequence[Cell], tolerance: float = 0.05) -> float | None:
+def cells_within(
+    prediction: Sequence[Cell] | None, gold: Sequence[Cell], tolerance: float = 0.05
+) -> float | None:
     """Return the share of the gold cells that were read within the tolerance; None without gold cells.
 
     Raises:
@@ -43,7 +45,7 @@ def cells_within(prediction: Sequence[Cell], gold: Sequence[Cell], tolerance: fl
     return mean_of(float(error <= tolerance + 1e-9) for error in cell_errors(prediction, gold))
 
 
-def cell_error(prediction: Sequence[Cell], gold: Sequence[Cell]) -> float | None:
+def cell_error(prediction: Sequence[Cell] | None, gold: Sequence[Cell]) -> float | None:
     """Return the mean relative error of the gold cells, each at most 1; one that was not read counts as 1.
 
     Raises:
@@ -52,7 +54,7 @@ def cell_error(prediction: Sequence[Cell], gold: Sequence[Cell]) -> float | None
     return mean_of(cell_errors(prediction, gold))
 
 
-def cell_errors(prediction: Sequence[Cell], gold: Sequence[Cell]) -> list[float]:
+def cell_errors(prediction: Sequence[Cell] | None, gold: Sequence[Cell]) -> list[float]:
     """Return the relative error of each gold cell against the read cell of the same name, 1 without one.
 
     Names are the same when half or more of their letters are and all their digits are (2018 is not 2019). The
@@ -62,6 +64,7 @@ def cell_errors(prediction: Sequence[Cell], gold: Sequence[Cell]) -> list[float]
     Raises:
         ValueError: A value is NaN or infinite.
     """
+    prediction = prediction or ()
     _check(prediction)
     _check(gold)
     one_series = len({cell.series for cell in gold}) <= 1
@@ -74,7 +77,11 @@ def cell_errors(prediction: Sequence[Cell], gold: Sequence[Cell]) -> list[float]
 
 
 def rms(
-    prediction: Sequence[Cell], gold: Sequence[Cell], *, text_limit: float = 0.5, number_limit: float = 0.1
+    prediction: Sequence[Cell] | None,
+    gold: Sequence[Cell],
+    *,
+    text_limit: float = 0.5,
+    number_limit: float = 0.1,
 ) -> Rms:
     """Return RMS (Liu et al. 2023, DePlot, section 3.2), with numbers as values.
 
@@ -84,6 +91,7 @@ def rms(
     Raises:
         ValueError: A value is NaN or infinite.
     """
+    prediction = prediction or ()
     _check(prediction)
     _check(gold)
     if not prediction or not gold:
@@ -98,7 +106,7 @@ def rms(
     return Rms(precision, recall, harmonic(precision, recall))
 
 
-def rms_f1(prediction: Sequence[Cell], gold: Sequence[Cell]) -> float:
+def rms_f1(prediction: Sequence[Cell] | None, gold: Sequence[Cell]) -> float:
     """Return the F1 of `rms`."""
     return rms(prediction, gold).f1
 

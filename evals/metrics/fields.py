@@ -35,19 +35,19 @@ def field_match(prediction: str | None, gold: str, kind: FieldKind = "text") -> 
 
 
 def fields_match(
-    prediction: Mapping[str, str | None],
+    prediction: Mapping[str, str | None] | None,
     gold: Mapping[str, str],
     kinds: Mapping[str, FieldKind] | None = None,
 ) -> float | None:
     """Return the share of a document's gold fields that are right; None without gold fields."""
-    kinds = kinds or {}
+    kinds, prediction = kinds or {}, prediction or {}
     return mean_of(
         field_match(prediction.get(name), text, kinds.get(name, "text")) for name, text in gold.items()
     )
 
 
 def field_counts(
-    predictions: Sequence[Mapping[str, str | None]],
+    predictions: Sequence[Mapping[str, str | None] | None],
     golds: Sequence[Mapping[str, str]],
     kinds: Mapping[str, FieldKind] | None = None,
 ) -> dict[str, Counts]:
@@ -58,7 +58,8 @@ def field_counts(
     """
     kinds = kinds or {}
     counts: dict[str, Counts] = {}
-    for said, wanted in zip(predictions, golds, strict=True):
+    for given_fields, wanted in zip(predictions, golds, strict=True):
+        said = given_fields or {}
         for name in {**wanted, **said}:
             kind = kinds.get(name, "text")
             given, gold = bool(field_normal(said.get(name), kind)), bool(field_normal(wanted.get(name), kind))
@@ -69,7 +70,7 @@ def field_counts(
 
 
 def fields_f1(
-    predictions: Sequence[Mapping[str, str | None]], golds: Sequence[Mapping[str, str]]
+    predictions: Sequence[Mapping[str, str | None] | None], golds: Sequence[Mapping[str, str]]
 ) -> float | None:
     """Return the F1 over all fields of all documents, compared as text (SROIE's ranking figure)."""
     return pooled(field_counts(predictions, golds).values()).f1

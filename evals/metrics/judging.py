@@ -1,4 +1,7 @@
-"""How well a judge orders candidate answers, against people. Lists of scores, higher is better."""
+"""How well a judge orders candidate answers, against people. Lists of scores, higher is better.
+
+A judge who gave no scores is worth 0 everywhere.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from itertools import combinations
 from evals.metrics.ranking import discounted_gain
 
 
-def pairwise_accuracy(prediction: Sequence[float], gold: Sequence[float]) -> float | None:
+def pairwise_accuracy(prediction: Sequence[float] | None, gold: Sequence[float]) -> float | None:
     """Return the share of pairs with different gold that the judge orders alike; a tie of his counts half.
 
     None when no two candidates differ.
@@ -17,6 +20,9 @@ def pairwise_accuracy(prediction: Sequence[float], gold: Sequence[float]) -> flo
     Raises:
         ValueError: The lists differ in length, or a score is NaN.
     """
+    if gold and not prediction:
+        return 0.0
+    prediction = prediction or ()
     marks = [
         0.5 if one == 0 else float((one > 0) == (true > 0))
         for one, true in _pairs(prediction, gold)
@@ -25,12 +31,15 @@ def pairwise_accuracy(prediction: Sequence[float], gold: Sequence[float]) -> flo
     return sum(marks) / len(marks) if marks else None
 
 
-def kendall_tau(prediction: Sequence[float], gold: Sequence[float]) -> float | None:
+def kendall_tau(prediction: Sequence[float] | None, gold: Sequence[float]) -> float | None:
     """Return Kendall's tau-b, -1 to 1 (Kendall 1945), which allows for ties; None when one side is all ties.
 
     Raises:
         ValueError: The lists differ in length, or a score is NaN.
     """
+    if gold and not prediction:
+        return 0.0
+    prediction = prediction or ()
     pairs = _pairs(prediction, gold)
     agreed = sum((one > 0) == (true > 0) for one, true in pairs if one and true)
     apart = sum(bool(one and true) for one, true in pairs) - agreed
@@ -38,7 +47,9 @@ def kendall_tau(prediction: Sequence[float], gold: Sequence[float]) -> float | N
     return (agreed - apart) / math.sqrt(strict * strict_gold) if strict and strict_gold else None
 
 
-def judged_ndcg(prediction: Sequence[float], gold: Sequence[float], k: int | None = None) -> float | None:
+def judged_ndcg(
+    prediction: Sequence[float] | None, gold: Sequence[float], k: int | None = None
+) -> float | None:
     """Return the nDCG of the judge's order with the gold scores as gains; tied candidates share their places.
 
     None when no candidate is worth anything (the gold scores are all 0).
@@ -46,6 +57,9 @@ def judged_ndcg(prediction: Sequence[float], gold: Sequence[float], k: int | Non
     Raises:
         ValueError: The lists differ in length, a score is NaN, or a gold score is below 0.
     """
+    if gold and not prediction:
+        return 0.0
+    prediction = prediction or ()
     _check(prediction, gold)
     if any(true < 0 for true in gold):
         raise ValueError("gold scores of nDCG cannot be below 0")
@@ -57,7 +71,7 @@ def judged_ndcg(prediction: Sequence[float], gold: Sequence[float], k: int | Non
     return discounted_gain(shared[:k]) / best if best > 0 else None
 
 
-def best_chosen(prediction: Sequence[float], gold: Sequence[float]) -> float | None:
+def best_chosen(prediction: Sequence[float] | None, gold: Sequence[float]) -> float | None:
     """Return 1 when the judge's first candidate is one of the best, shared among those he ties first.
 
     None without candidates.
@@ -65,6 +79,9 @@ def best_chosen(prediction: Sequence[float], gold: Sequence[float]) -> float | N
     Raises:
         ValueError: The lists differ in length, or a score is NaN.
     """
+    if gold and not prediction:
+        return 0.0
+    prediction = prediction or ()
     _check(prediction, gold)
     if not gold:
         return None

@@ -32,31 +32,33 @@ def answer_f1(prediction: str | None, gold: str) -> float:
     return harmonic(*_answer_overlap(prediction, gold))
 
 
-def supporting_f1(prediction: Collection[Hashable], gold: Collection[Hashable]) -> float:
+def supporting_f1(prediction: Collection[Hashable] | None, gold: Collection[Hashable]) -> float:
     """Return the F1 of the supporting facts; 0 when none was named or none is right."""
     counts = _facts(prediction, gold)
     return harmonic(counts.precision or 0.0, counts.recall or 0.0)
 
 
-def supporting_exact(prediction: Collection[Hashable], gold: Collection[Hashable]) -> float:
+def supporting_exact(prediction: Collection[Hashable] | None, gold: Collection[Hashable]) -> float:
     """Return 1 when exactly the supporting facts were named."""
-    return float(set(prediction) == set(gold))
+    return float(set(prediction or ()) == set(gold))
 
 
-def joint_f1(prediction: MultiHop, gold: MultiHop) -> float:
+def joint_f1(prediction: MultiHop | None, gold: MultiHop) -> float:
     """Return HotpotQA's joint F1: from the product of both precisions and of both recalls."""
+    prediction = prediction or MultiHop(None, ())
     precision, recall = _answer_overlap(prediction.answer, gold.answer or "")
     counts = _facts(prediction.facts, gold.facts)
     return harmonic(precision * (counts.precision or 0.0), recall * (counts.recall or 0.0))
 
 
-def joint_exact(prediction: MultiHop, gold: MultiHop) -> float:
+def joint_exact(prediction: MultiHop | None, gold: MultiHop) -> float:
     """Return 1 when the answer and the supporting facts are exact."""
+    prediction = prediction or MultiHop(None, ())
     same = squad_normal(prediction.answer) == squad_normal(gold.answer)
     return float(same) * supporting_exact(prediction.facts, gold.facts)
 
 
-def decomposition_f1(prediction: Sequence[str], gold: Sequence[str]) -> float:
+def decomposition_f1(prediction: Sequence[str] | None, gold: Sequence[str]) -> float:
     """Return the F1 of sub-questions, each pair of the best one-to-one pairing worth its token F1.
 
     Order does not count. Two empty lists are the same.
@@ -67,12 +69,13 @@ def decomposition_f1(prediction: Sequence[str], gold: Sequence[str]) -> float:
     return harmonic(alike / len(prediction), alike / len(gold))
 
 
-def dependency_f1(prediction: Sequence[Step], gold: Sequence[Step]) -> float:
+def dependency_f1(prediction: Sequence[Step] | None, gold: Sequence[Step]) -> float:
     """Return the F1 of the dependencies between sub-questions, under the pairing of `decomposition_f1`.
 
     A dependency is found when both of its ends are paired and depend on one another as in the gold. 1 when
     neither side has any.
     """
+    prediction = prediction or ()
     pairs = _pair([step.question for step in prediction], [step.question for step in gold])
     place = {ours: theirs for ours, theirs, worth in pairs if worth > 0}
     said = [(at, need) for at, step in enumerate(prediction) for need in step.needs]
@@ -89,8 +92,8 @@ def _answer_overlap(prediction: str | None, gold: str) -> tuple[float, float]:
     return token_overlap(said.split(), wanted.split())
 
 
-def _facts(prediction: Collection[Hashable], gold: Collection[Hashable]) -> Counts:
-    said, wanted = set(prediction), set(gold)
+def _facts(prediction: Collection[Hashable] | None, gold: Collection[Hashable]) -> Counts:
+    said, wanted = set(prediction or ()), set(gold)
     return Counts(len(said & wanted), len(said - wanted), len(wanted - said))
 
 

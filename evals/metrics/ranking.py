@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-Ranking = Sequence[str] | Mapping[str, float]
-"""Ids, best first, or a score for each id."""
+Ranking = Sequence[str] | Mapping[str, float] | None
+"""Ids, best first, or a score for each id; None for no answer."""
 Relevance = Collection[str] | Mapping[str, float]
 """The ids that are relevant, or a grade for each judged id (0 or less: not relevant)."""
 RankingMetric = Callable[[Ranking, Relevance], float | None]
@@ -19,7 +19,7 @@ def ranked_ids(ranking: Ranking) -> list[str]:
         ValueError: A score is NaN, which has no place in an order.
     """
     if not isinstance(ranking, Mapping):
-        return list(dict.fromkeys(ranking))
+        return list(dict.fromkeys(ranking or ()))
     if any(math.isnan(score) for score in ranking.values()):
         raise ValueError("a document's score is NaN")
     return sorted(sorted(ranking, reverse=True), key=lambda id_: -ranking[id_])

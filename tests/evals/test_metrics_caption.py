@@ -29,35 +29,30 @@ def counted(text: str, n: int) -> Counter[str]:
     return Counter(" ".join(words[i : i + n]) for i in range(len(words) - n + 1))
 
 
-def paper_cider(predictions: list[str], references: list[list[str]], image: int) -> float:
-    """Return equations 1 to 3 of the paper for one image, term by term over the whole vocabulary."""
-    orders = []
+def paper_cider(predictions: list[str], references: list[list[str]]) -> list[float]:
+    """Return equations 1 to 3 of the paper for each image, term by term over the whole vocabulary."""
+    totals = [0.0] * len(predictions)
     for n in (1, 2, 3, 4):
-        vocabulary = {gram for texts in references for text in texts for gram in counted(text, n)}
-        vocabulary |= {gram for text in predictions for gram in counted(text, n)}
-        rarity = {
-            gram: math.log(
-                len(references)
-                / max(1, sum(any(counted(text, n)[gram] for text in texts) for texts in references))
-            )
-            for gram in vocabulary
-        }
+        images = [[counted(text, n) for text in texts] for texts in references]
+        said = [counted(text, n) for text in predictions]
+        rarity = {}
+        for gram in sorted(
+            {gram for counts in (*said, *(c for own in images for c in own)) for gram in counts}
+        ):
+            having = sum(any(counts[gram] for counts in own) for own in images)
+            rarity[gram] = math.log(len(references) / max(1, having))
 
-        def vector(text: str, n: int = n, rarity: dict[str, float] = rarity) -> dict[str, float]:
-            counts = counted(text, n)
-            return {gram: counts[gram] / max(1, sum(counts.values())) * idf for gram, idf in rarity.items()}
+        def vector(counts: Counter[str], rarity: dict[str, float] = rarity) -> list[float]:
+            return [counts[gram] / max(1, sum(counts.values())) * idf for gram, idf in rarity.items()]
 
-        own = vector(predictions[image])
-        cosines = []
-        for text in references[image]:
-            other = vector(text)
-            product = sum(own[gram] * other[gram] for gram in vocabulary)
-            norms = math.sqrt(sum(v * v for v in own.values())) * math.sqrt(
-                sum(v * v for v in other.values())
-            )
-            cosines.append(product / norms if norms else 0.0)
-        orders.append(sum(cosines) / len(cosines))
-    return sum(orders) / 4
+        for image, own in enumerate(images):
+            a = vector(said[image])
+            for counts in own:
+                b = vector(counts)
+                norms = math.sqrt(sum(v * v for v in a)) * math.sqrt(sum(v * v for v in b))
+                product = sum(v * w for v, w in zip(a, b, strict=True))
+                totals[image] += (product / norms if norms else 0.0) / len(own) / 4
+    return totals
 
 
 def test_cider_d_agrees_with_cocos_scorer() -> None:
@@ -72,7 +67,7 @@ def test_cider_agrees_with_the_formulas_of_the_paper() -> None:
     compared = 0
     for seed in range(45):
         predictions, references = drawn(seed, 5)
-        written_out = [paper_cider(predictions, references, image) for image in range(5)]
+        written_out = paper_cider(predictions, references)
         assert cider_samples(predictions, references) == pytest.approx(written_out, abs=1e-9)
         compared += 5
     assert compared >= 200

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from core.errors import VidenceError
 from evals.metrics.averages import average
@@ -41,22 +43,27 @@ PERFECT: dict[str, tuple[object, object]] = {
     "same_answer": ("Rome", "rome"),
 }
 LISTED = {"answers", "ocr", "documents", "citations"}
-EMPTY: dict[str, object] = {
-    "retrieval": [],
-    "captions": ["", None],
-    "documents": {},
-    "charts": [],
-    "classes": ["", None],
-    "inspection": [[], None],
-    "under_called": ["", None],
-    "same_answer": "",
-    "yes_no": None,
-    "joint_f1": MultiHop(None, []),
-    "joint_exact": MultiHop(None, []),
-    "multi-hop": [],
-    "citations": [],
-    "judging": [0, 0, 0],
-    "robustness": [0.0, 0.0],
+EMPTY: dict[str, tuple[object, ...]] = {
+    "retrieval": ([], {}, None),
+    "answers": ("", None, " \n", "\x00", "."),
+    "captions": (["", None],),
+    "ocr": ("", None),
+    "documents": ({}, None, {"total": None}, {"other": ""}),
+    "charts": ([], None),
+    "choice": ("", None, "?"),
+    "lists": ([], "", None, ["", "."]),
+    "classes": (["", None],),
+    "yes_no": ("", None),
+    "inspection": ([[], None],),
+    "under_called": (["", None],),
+    "multi-hop": ([], None),
+    "answer_f1": ("", None),
+    "joint_f1": (MultiHop(None, []), None),
+    "joint_exact": (MultiHop("", []), None),
+    "citations": ([], None),
+    "judging": ([], None),
+    "kept_right": ([0.0, 0.0],),
+    "same_answer": ("", None),
 }
 EVERY = sorted(metrics())
 
@@ -83,28 +90,38 @@ def test_a_perfect_answer_has_the_best_score(name: str) -> None:
 def test_an_empty_answer_never_raises_and_is_never_the_best(name: str) -> None:
     metric = known(name)
     _, gold = case(metric)
-    empty = EMPTY.get(metric.name, EMPTY.get(metric.family, ""))
-    if metric.kind == "corpus" and metric.family in LISTED:
-        empty = [empty]
-    score = metric(empty, gold)
     best = metric.low if metric.better == "lower" else metric.high
-    assert score is None or score != pytest.approx(best)
+    for empty in EMPTY.get(metric.name) or EMPTY[metric.family]:
+        alone = metric.kind == "corpus" and metric.family in LISTED
+        score = metric([empty] if alone else empty, gold)
+        assert score is None or score != pytest.approx(best), empty
 
 
-CORPUS = [name for name in EVERY if metrics()[name].kind == "corpus" and metrics()[name].family != "captions"]
+TEXTS = [name for name in EVERY if metrics()[name].family in {"answers", "ocr"} and "corpus" not in name]
 
 
-@pytest.mark.parametrize("name", CORPUS)
-def test_a_corpus_without_samples_is_undefined(name: str) -> None:
-    assert metrics()[name]([], []) is None
+@given(said=st.text(max_size=12), gold=st.text(max_size=12))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_text_breaks_a_metric_of_texts(said: str, gold: str) -> None:
+    for name in [*TEXTS, "choice", "yes_no", "item_f1", "answer_f1", "same_answer", "factoid_mrr"]:
+        metric = metrics()[name]
+        wanted = gold if metric.family in {"ocr", "charts", "classes", "multi-hop", "robustness"} else [gold]
+        single = metric.kind == "sample"
+        score = metric(said, wanted) if single else metric([said], [wanted])
+        assert score is None or metric.low <= score <= (metric.high or float("inf")) + 1e-9, name
 
 
-@pytest.mark.parametrize("name", EVERY)
-def test_the_help_says_what_a_metric_takes(name: str) -> None:
-    metric = metrics()[name]
-    assert len(metric.help) > 10
-    assert metric.prediction
-    assert metric.gold
+def test_a_corpus_without_samples_is_undefined() -> None:
+    for metric in metrics().values():
+        if metric.kind == "corpus" and metric.family != "captions":
+            assert metric([], []) is None, metric.name
+
+
+def test_the_help_says_what_a_metric_takes() -> None:
+    for metric in metrics().values():
+        assert len(metric.help) > 10, metric.name
+        assert metric.prediction, metric.name
+        assert metric.gold, metric.name
 
 
 def test_k_is_part_of_the_name() -> None:
