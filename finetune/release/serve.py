@@ -25,6 +25,8 @@ from finetune.release.serve_command import (
     vllm_command,
 )
 
+ELSEWHERE = "python"
+"""The Python of a command that is for another host."""
 _PROBE = """
 import importlib.metadata as m
 names = {d.metadata["Name"].lower().replace("_", "-") for d in m.distributions() if d.metadata["Name"]}
@@ -61,6 +63,7 @@ def plan_server(
     backend: Literal["auto", "vllm", "transformers"],
     vllm_python: str,
     work: Path,
+    elsewhere: bool = False,
 ) -> Command:
     """Choose the server and return its command.
 
@@ -71,6 +74,8 @@ def plan_server(
         backend: `auto` takes vLLM where there is one.
         vllm_python: Python of the environment with vLLM; empty: this one.
         work: Where a helper file for vLLM on the CPU may be written.
+        elsewhere: The command may be for another host: with `vllm` and none here, it is the one for a host
+            with a GPU, whose environment with vLLM is active.
 
     Raises:
         VidenceError: `unavailable`, saying what to install.
@@ -83,6 +88,8 @@ def plan_server(
             shim = work / "vllm-cpu"
             write_whole(shim / "sitecustomize.py", SHIM.encode())
         return vllm_command(python, folder, names, device, how, shim)
+    if backend == "vllm" and elsewhere:
+        return vllm_command(ELSEWHERE, folder, names, "gpu", how)
     if backend == "vllm":
         raise unavailable(
             f"There is no vLLM beside {python}",

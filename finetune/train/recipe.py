@@ -47,10 +47,26 @@ def parse_config(body: dict[str, Any], where: str) -> AnyConfig:
         return _ADAPTER.validate_python({"task": "sft", **body})
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"][1:]) or "recipe"
+        parts = [str(part) for part in first["loc"][1:]]
+        said = _misspelt(parts) if first["type"] == "extra_forbidden" else str(first["msg"])
         raise invalid_input(
-            f"{where}: {key}: {first['msg']}", help="Every key: vidence finetune train --explain"
+            f"{where}: {'.'.join(parts) or 'recipe'}: {said}",
+            help="Every key: vidence finetune train --explain",
         ) from error
+
+
+def _misspelt(parts: Sequence[str]) -> str:
+    """Say that there is no such key, and which ones are spelt like it or have its name elsewhere."""
+    from difflib import get_close_matches
+
+    from finetune.train.explain import explain
+
+    keys = [one.key.replace("[]", "") for one in explain()]
+    asked = ".".join(part for part in parts if not part.isdigit())
+    close = get_close_matches(asked, keys, n=1, cutoff=0.75)
+    elsewhere = [key for key in keys if key.rpartition(".")[2] == parts[-1]]
+    found = dict.fromkeys([*close, *elsewhere[:2]])
+    return "there is no such key" + (f"; did you mean {' or '.join(found)}?" if found else "")
 
 
 def resolved(config: AnyConfig) -> dict[str, Any]:

@@ -40,7 +40,13 @@ def serve(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Where to listen.")] = 8000,
     at_once: Annotated[int, typer.Option("--at-once", min=1, help="Requests vLLM works on together.")] = 16,
     wait: Annotated[float, typer.Option(min=1, help="Seconds until it must be ready.")] = 600.0,
-    only_print: Annotated[bool, typer.Option("--print", help="Print the exact command and stop.")] = False,
+    only_print: Annotated[
+        bool,
+        typer.Option(
+            "--print",
+            help="Print the exact command and stop; with --backend vllm also where vLLM is not installed.",
+        ),
+    ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show what the server writes.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -52,7 +58,7 @@ def serve(
     """
     with handle_errors(as_json):
         from finetune.release.opening import open_registry
-        from finetune.release.serve import check_port, plan_server, running
+        from finetune.release.serve import ELSEWHERE, check_port, plan_server, running
         from finetune.release.serve_command import Serving
 
         settings = load_settings()
@@ -68,6 +74,7 @@ def serve(
             backend=backend.value,
             vllm_python=str(Path(settings.vllm_python).expanduser()) if settings.vllm_python else "",
             work=settings.root / "finetune" / "serving",
+            elsewhere=only_print,
         )
         facts = _facts(command, ref, str(folder))
         if only_print:
@@ -75,6 +82,11 @@ def serve(
                 emit_json(facts)
             else:
                 out_console().print(command.shell, soft_wrap=True, markup=False)
+            if command.arguments[0] == ELSEWHERE:
+                err_console().print(
+                    "[dim]There is no vLLM here. This is the command for a host with a GPU that has the "
+                    "folder too; run it in the environment with vLLM (docs/serving.md).[/]"
+                )
             return
         check_port(how)
         with _ended_by_signals(), running(command, echo=_echo if verbose else None) as server:

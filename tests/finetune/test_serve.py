@@ -168,6 +168,16 @@ def test_the_build_of_vllm_decides_about_the_command(tmp_path: Path) -> None:
         probe_vllm(str(tmp_path / "nothing"))
 
 
+def test_the_command_of_vllm_is_printed_where_there_is_none(tmp_path: Path) -> None:
+    python = sys.executable
+    planned = plan_server(
+        tmp_path, ("vlm",), Serving(), backend="vllm", vllm_python=python, work=tmp_path, elsewhere=True
+    )
+    assert planned.arguments[:3] == ("python", "-m", "vllm.entrypoints.openai.api_server")
+    assert "--enforce-eager" not in planned.arguments
+    assert planned.setting == "openai:http://127.0.0.1:8000/v1#vlm"
+
+
 def test_ending_the_command_ends_its_server(
     isolated_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

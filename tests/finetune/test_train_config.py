@@ -106,3 +106,19 @@ def test_a_full_disk_keeps_the_last_good_checkpoint(tmp_path):
     assert caught.value.kind == "unavailable"
     assert [item.name for item in run.checkpoints()] == ["5"]
     assert [item.name for item in (run.path / "checkpoints").iterdir()] == ["5"]
+
+
+@pytest.mark.parametrize(
+    ("override", "meant"),
+    [
+        ("lora.rnk=4", "lora.rank"),
+        ("rank=4", "lora.rank"),
+        ("phases.0.stps=3", "phases.steps"),
+        ("zzz=1", ""),
+    ],
+)
+def test_a_key_that_there_is_not_names_the_one_that_was_meant(override: str, meant: str) -> None:
+    with pytest.raises(VidenceError, match="there is no such key") as caught:
+        load_config(ROOT / "configs" / "smoke.yaml", [override])
+    assert (f"did you mean {meant}" in caught.value.message) == bool(meant)
+    assert override.partition("=")[0] in caught.value.message
