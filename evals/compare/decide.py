@@ -15,10 +15,10 @@ from evals.compare.holm import holm
 from evals.compare.mde import detectable, needed, observed
 from evals.compare.pairs import Pairs, Part, pair_runs
 from evals.compare.signflip import DRAWS, p_value
+from evals.compare.trends import run_figures
 from evals.gate import GateConfig
 from evals.paired import Interval, group_sums, paired_difference
 from evals.run.file import Run
-from evals.run.slices import figures
 
 Verdict = Literal["regressed", "improved", "same"]
 FALLS = (0.2, 0.1, 0.05)
@@ -220,7 +220,7 @@ def _failures(new: Run, config: GateConfig) -> list[str]:
 
 
 def _floors(new: Run, config: GateConfig) -> list[str]:
-    found = new.summary.figures if new.summary else figures(new.header, new.records)
+    found = run_figures(new)
     whole = [figure for figure in found if not figure.by]
     measured = {(figure.family, figure.metric) for figure in whole}
     reasons = [

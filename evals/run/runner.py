@@ -83,7 +83,7 @@ def run_suites(
         finally:
             file.close()
     run = read_run(path)
-    return Run(run.path, run.header, run.records, run.summary or summary)
+    return Run(run.path, run.header, run.records, summary)
 
 
 class _Execution:
@@ -118,7 +118,8 @@ class _Execution:
 
     async def run(self) -> Summary:
         if not self._left and self._file.summary is not None and self._file.summary.complete:
-            return self._file.summary  # nothing is new: the file stays as it is
+            # Nothing is new: the file stays as it is.
+            return self._file.summary.model_copy(update={"reused": self._reused, "seconds": 0.0})
         started = time.monotonic()
         stop = await self._work(started)
         summary = summarise(

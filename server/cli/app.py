@@ -10,6 +10,7 @@ import typer
 from server.cli.ask import ask
 from server.cli.data import app as data_app
 from server.cli.doctor import doctor
+from server.cli.eval import app as eval_app
 from server.cli.feedback import feedback
 from server.cli.finetune import app as finetune_app
 from server.cli.image import chart, look, read
@@ -33,6 +34,7 @@ app.command()(search)
 app.command()(feedback)
 app.add_typer(index_app, name="index", help="Build and look after collections.")
 app.add_typer(data_app, name="data", help="Look after training data sets.")
+app.add_typer(eval_app, name="eval", help="Measure the agent, compare versions, and gate them.")
 app.add_typer(finetune_app, name="finetune", help="Train, check, register and serve your own model.")
 app.add_typer(pubmed_app, name="pubmed", help="Search PubMed and fetch records.")
 app.add_typer(tools_app, name="tools", help="List the agent's tools, or find one for a question.")

@@ -1,0 +1,105 @@
+"""What `vidence eval` shows people: suites, runs, comparisons and trends as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.markup import escape
+from rich.table import Table
+
+from server.cli.output import err_console, out_console
+
+if TYPE_CHECKING:
+    from evals.compare.decide import Comparison
+    from evals.compare.trends import Trend
+    from evals.run.file import Run
+
+_VERDICTS = {"regressed": "[red]regressed[/]", "improved": "[green]improved[/]", "same": "same"}
+
+
+def show_suites(rows: Sequence[dict[str, Any]]) -> None:
+    """Print the suites."""
+    table = Table("suite", "family", "samples", "what it measures")
+    for row in rows:
+        count = f"[yellow]needs {escape(row['missing'])}[/]" if row["missing"] else f"{row['samples']:,}"
+        table.add_row(escape(row["name"]), escape(row["family"]), count, escape(row["description"]))
+    out_console().print(table)
+
+
+def show_run(run: Run) -> None:
+    """Print the figures of whole suites, and what went wrong."""
+    summary = run.summary
+    assert summary is not None
+    table = Table("suite", "metric", "samples", "value", "95% interval", "failed", "undefined")
+    for one in summary.figures:
+        if one.by:
+            continue
+        value = "-" if one.value is None else f"{one.value:.3f}"
+        between = "-" if one.low is None or one.high is None else f"{one.low:.3f} to {one.high:.3f}"
+        failed = f"[red]{one.errors}[/]" if one.errors else "0"
+        arrow = "" if one.higher_is_better else " [dim](lower is better)[/]"
+        table.add_row(
+            escape(one.suite),
+            escape(one.metric) + arrow,
+            f"{one.n:,}",
+            value,
+            between,
+            failed,
+            str(one.undefined),
+        )
+    out_console().print(table)
+    for skip in run.header.skipped:
+        err_console().print(f"[yellow]skipped[/] {escape(skip.suite)}: {escape(skip.reason)}")
+    if summary.failed:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in summary.errors.items())
+        err_console().print(f"[red]{summary.failed} samples failed[/] ({kinds}); they count as wrong")
+    if not summary.complete:
+        why = summary.stop.replace("_", " ") or "stopped"
+        err_console().print(
+            f"[yellow]{why}:[/] {summary.done:,} of {summary.total:,} are finished; the same command goes on"
+        )
+    reused = f", {summary.reused:,} finished before" if summary.reused else ""
+    cached = f", {summary.cached:,} answers from the cache" if summary.cached else ""
+    out_console().print(f"{summary.done:,} samples in {summary.seconds:.1f} s{reused}{cached}")
+    out_console().print(str(run.path), markup=False, soft_wrap=True)
+
+
+def show_comparison(found: Comparison) -> None:
+    """Print every part of a comparison, and why it did not pass."""
+    out = out_console()
+    table = Table(
+        "part", "metric", "samples", "base", "new", "difference", "interval", "p (Holm)", "noticed from", ""
+    )
+    for one in found.parts:
+        where = one.suite or f"{one.family} (all)"
+        least = "-" if one.detectable > 1 else f"{one.detectable:.3f}"
+        table.add_row(
+            escape(where),
+            escape(one.metric),
+            f"{one.n:,}" if one.n == one.groups else f"{one.n:,} in {one.groups:,}",
+            f"{one.base:.3f}",
+            f"{one.new:.3f}",
+            f"{one.difference.value:+.3f}",
+            f"{one.difference.low:+.3f} to {one.difference.high:+.3f}",
+            f"{one.p_holm:.4f}",
+            least,
+            _VERDICTS[one.verdict],
+        )
+    out.print(table)
+    for note in found.notes:
+        out.print(f"[dim]{escape(note)}[/]")
+    sizes = ", ".join(f"{count:,} for {float(fall):.0%}" for fall, count in found.sizes.items())
+    out.print(f"[dim]Samples a part needs to notice a fall, in {found.comparisons} comparisons: {sizes}.[/]")
+    for reason in found.reasons:
+        out.print(f"[red]-[/] {escape(reason)}")
+    out.print("[green]passed[/]" if found.passed else "[red]refused[/]")
+
+
+def show_trends(found: Sequence[Trend]) -> None:
+    """Print a line a measure: its values, oldest first."""
+    table = Table("suite", "metric", "values, oldest first", "change")
+    for one in found:
+        values = " ".join(f"{point.value:.3f}" for point in one.points)
+        table.add_row(escape(one.suite), escape(one.metric), values, f"{one.change:+.3f}")
+    out_console().print(table)
