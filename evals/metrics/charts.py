@@ -64,9 +64,7 @@ def cell_errors(prediction: Sequence[Cell] | None, gold: Sequence[Cell]) -> list
     Raises:
         ValueError: A value is NaN or infinite.
     """
-    prediction = prediction or ()
-    _check(prediction)
-    _check(gold)
+    prediction, gold = _cells(prediction), _cells(gold)
     one_series = len({cell.series for cell in gold}) <= 1
     likeness = [[_name_likeness(have, want, one_series) for have in prediction] for want in gold]
     errors = [1.0] * len(gold)
@@ -91,9 +89,7 @@ def rms(
     Raises:
         ValueError: A value is NaN or infinite.
     """
-    prediction = prediction or ()
-    _check(prediction)
-    _check(gold)
+    prediction, gold = _cells(prediction), _cells(gold)
     if not prediction or not gold:
         precision, recall = float(not prediction), float(not gold)
         return Rms(precision, recall, harmonic(precision, recall))
@@ -118,9 +114,12 @@ def relative_error(value: float, gold: float) -> float:
     return min(1.0, abs(value - gold) / abs(gold))
 
 
-def _check(cells: Sequence[Cell]) -> None:
-    if not all(math.isfinite(cell.value) for cell in cells):
+def _cells(cells: Sequence[Cell] | None) -> list[Cell]:
+    """Return cells as such (a run file has them as lists), refusing values that are not finite."""
+    made = [Cell(*cell) for cell in cells or ()]
+    if not all(math.isfinite(cell.value) for cell in made):
         raise ValueError("a cell's value is not finite")
+    return made
 
 
 def _name_likeness(have: Cell, want: Cell, one_series: bool) -> float:

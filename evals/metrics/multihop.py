@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from evals.metrics.counts import Counts, harmonic
 from evals.metrics.text import squad_normal, token_f1, token_overlap
 
+Facts = Collection[Any]
+"""Facts that can be compared; a list stands for a tuple."""
 _CLOSED = {"yes", "no", "noanswer"}
 
 
@@ -16,7 +19,7 @@ class MultiHop:
     """An answer, and the facts it rests on (for HotpotQA title and sentence number)."""
 
     answer: str | None
-    facts: Collection[Hashable]
+    facts: Facts
 
 
 @dataclass(frozen=True)
@@ -32,15 +35,16 @@ def answer_f1(prediction: str | None, gold: str) -> float:
     return harmonic(*_answer_overlap(prediction, gold))
 
 
-def supporting_f1(prediction: Collection[Hashable] | None, gold: Collection[Hashable]) -> float:
+def supporting_f1(prediction: Facts | None, gold: Facts) -> float:
     """Return the F1 of the supporting facts; 0 when none was named or none is right."""
     counts = _facts(prediction, gold)
     return harmonic(counts.precision or 0.0, counts.recall or 0.0)
 
 
-def supporting_exact(prediction: Collection[Hashable] | None, gold: Collection[Hashable]) -> float:
+def supporting_exact(prediction: Facts | None, gold: Facts) -> float:
     """Return 1 when exactly the supporting facts were named."""
-    return float(set(prediction or ()) == set(gold))
+    counts = _facts(prediction, gold)
+    return float(counts.fp == counts.fn == 0)
 
 
 def joint_f1(prediction: MultiHop | None, gold: MultiHop) -> float:
@@ -92,8 +96,12 @@ def _answer_overlap(prediction: str | None, gold: str) -> tuple[float, float]:
     return token_overlap(said.split(), wanted.split())
 
 
-def _facts(prediction: Collection[Hashable] | None, gold: Collection[Hashable]) -> Counts:
-    said, wanted = set(prediction or ()), set(gold)
+def _facts(prediction: Facts | None, gold: Facts) -> Counts:
+    # A run file has a fact of title and sentence as a list, which a set cannot hold.
+    said, wanted = (
+        {tuple(fact) if isinstance(fact, list) else fact for fact in facts}
+        for facts in (prediction or (), gold)
+    )
     return Counts(len(said & wanted), len(said - wanted), len(wanted - said))
 
 

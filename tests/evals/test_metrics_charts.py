@@ -88,6 +88,10 @@ def test_a_single_series_needs_no_name() -> None:
     assert cells_within([Cell("Series 1", "Asia", 5.0)], [Cell("Population", "Asia", 5.0)]) == 1
 
 
+def test_cells_may_be_lists_as_a_run_file_has_them() -> None:
+    assert cells_within([["Men", "2018", 10.0]], [["Men", "2018", 10.0]]) == 1  # type: ignore[list-item]
+
+
 def test_zero_is_only_zero() -> None:
     assert relative_error(0.0, 0.0) == 0
     assert relative_error(1e-9, 0.0) == 1

@@ -46,6 +46,7 @@ def test_by_hand() -> None:
     assert supporting_f1([("A", 0), ("A", 0), ("B", 1)], [("A", 0)]) == pytest.approx(2 / 3)
     assert supporting_f1([], [("A", 0)]) == 0
     assert joint_f1(MultiHop("old Rome", [1, 2]), MultiHop("Rome", [1])) == pytest.approx(0.4)
+    assert supporting_exact([["A", 0]], [("A", 0)]) == 1  # as a run file has it
     assert joint_exact(MultiHop("the Rome", [1]), MultiHop("Rome", [1])) == 1
 
 
