@@ -34,7 +34,8 @@ class Dataset:
         path = self.folder / "dataset.json"
         if not path.exists():
             raise not_found(
-                f"There is no data set at {self.folder}", help="Make one: vidence finetune data --help"
+                f"There is no data set at {self.folder}",
+                help="List them: vidence data list. Make one: vidence finetune data --help",
             )
         try:
             return DatasetRecord.model_validate_json(path.read_text())

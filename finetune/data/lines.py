@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from core.errors import invalid_input
+
+
+def first_problem(error: ValidationError) -> str:
+    """Return the first thing that is wrong with a line, with the field that it is about."""
+    first = error.errors()[0]
+    field = ".".join(str(part) for part in first["loc"])
+    return f"{field}: {first['msg']}" if field else str(first["msg"])
 
 
 def file_lines(path: Path, *, errors: str = "strict") -> list[str]:

@@ -13,7 +13,7 @@ from core.contracts import Contract, RunResult
 from core.errors import invalid_input, not_found
 from core.feedback_store import Feedback, images_of
 from core.images import ImageStore
-from finetune.data.lines import file_lines
+from finetune.data.lines import file_lines, first_problem
 from finetune.loop.kinds import kind_of
 from finetune.loop.queue import CandidateQueue, QueueItem, Reason
 from finetune.loop.uncertainty import MEASURES, Measure, TokenScore
@@ -106,7 +106,7 @@ def read_pool(path: Path) -> list[PoolQuestion]:
         try:
             pool.append(PoolQuestion.model_validate(json.loads(line)))
         except (ValidationError, json.JSONDecodeError) as error:
-            said = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error.msg
+            said = first_problem(error) if isinstance(error, ValidationError) else error.msg
             raise invalid_input(
                 f"{path}, line {number}: {said}", help="Mend or leave out the line."
             ) from error

@@ -85,7 +85,7 @@ def find(root: Path, name: str) -> Path:
     for folder in (data_folder(root) / name, Path(name)):
         if (folder / "dataset.json").exists():
             return folder
-    raise not_found(f"There is no data set {name}", help="List them: vidence finetune data --help")
+    raise not_found(f"There is no data set {name}", help="List them: vidence data list")
 
 
 def held_out(root: Path, request: Request, *, besides: Path) -> HeldOut:

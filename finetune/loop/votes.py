@@ -16,7 +16,7 @@ from core.errors import invalid_input, not_found
 from core.feedback_store import Feedback
 from core.images import ImageStore
 from evals.exact_match import normal_answer
-from finetune.data.lines import file_lines
+from finetune.data.lines import file_lines, first_problem
 from finetune.loop.kinds import kind_of
 from finetune.loop.queue import CandidateQueue, item_id
 
@@ -137,10 +137,15 @@ class FileVote(Contract):
     at: str = ""
 
 
+_FILE_HELP = (
+    'JSON lines with "question" and "answer"; "image", "user", "model_answer", "kind" if there are any.'
+)
+
+
 def from_file(path: Path, images: ImageStore) -> list[Vote]:
     """Read corrections, JSON lines; raises `invalid_input` that names every broken line, up to ten."""
     if not path.is_file():
-        raise not_found(f"No file {path}", help='JSON lines: {"question", "answer", "image"?, "user"?, ...}')
+        raise not_found(f"No file {path}", help=_FILE_HELP)
     votes: list[Vote] = []
     broken: list[str] = []
     for number, line in enumerate(file_lines(path), 1):
@@ -149,7 +154,7 @@ def from_file(path: Path, images: ImageStore) -> list[Vote]:
         try:
             item = FileVote.model_validate(json.loads(line))
         except (ValidationError, json.JSONDecodeError) as error:
-            said = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error.msg
+            said = first_problem(error) if isinstance(error, ValidationError) else error.msg
             broken.append(f"line {number}: {said}")
             continue
         stored = images.add_path(path.parent / item.image) if item.image else None
@@ -168,7 +173,7 @@ def from_file(path: Path, images: ImageStore) -> list[Vote]:
             )
         )
     if broken:
-        raise invalid_input(f"{path}: {'; '.join(broken[:10])}", help="Mend or leave out these lines.")
+        raise invalid_input(f"{path}: {'; '.join(broken[:10])}", help=_FILE_HELP)
     return votes
 
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from core.errors import invalid_input, not_found
-from finetune.data.lines import file_lines
+from finetune.data.lines import file_lines, first_problem
 
 Line = TypeVar("Line", bound=BaseModel)
 
@@ -28,7 +28,7 @@ def read_lines(path: Path, kind: type[Line], what: str, fields: str) -> list[Lin
                 found.append(kind.model_validate_json(line))
             except ValidationError as error:
                 raise invalid_input(
-                    f"{path}, line {number}: {error.errors()[0]['msg']}", help="Mend the line."
+                    f"{path}, line {number}: {first_problem(error)}", help=f"JSON lines: {fields}."
                 ) from error
     if not found:
         raise invalid_input(f"{path} holds no {what}", help=f"JSON lines: {fields}.")

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from core.errors import EXIT_GATE_FAILED, VidenceError
 from core.settings import load_settings
@@ -33,7 +33,9 @@ def list_(as_json: AsJson = False) -> None:
         if as_json:
             emit_json({"datasets": [one.model_dump(mode="json", exclude={"steps"}) for one in found]})
             return
-        table = Table("data set", "version", "rows", "kinds", "licences", "made of")
+        # Names are copied into commands: they are never cut.
+        names = (Column("data set", no_wrap=True), Column("version", no_wrap=True))
+        table = Table(*names, "rows", "kinds", "licences", Column("made of", overflow="fold"))
         for one in found:
             licences = ", ".join(escape(licence) for licence in one.licences)
             row = (one.name, one.version, counts_text(one.rows), counts_text(one.kinds), licences)
@@ -53,7 +55,7 @@ def stats(name: Name, as_json: AsJson = False) -> None:
             return
         for key, value in body.items():
             shown = _inline(value)
-            out_console().print(f"{key}: {shown}")
+            out_console().print(f"{key}: {shown}", soft_wrap=True, markup=False)
 
 
 def verify(name: Name, as_json: AsJson = False) -> None:

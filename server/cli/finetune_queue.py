@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from core.contracts import RunResult
 from core.errors import EXIT_UNAVAILABLE, invalid_input
@@ -122,7 +122,10 @@ def list_(
         if as_json:
             emit_json({"states": queue.counts(), "items": [item.model_dump(mode="json") for item in items]})
             return
-        table = Table("candidate", "state", "score", "unsure", "density", "why", "question", "answer")
+        # The id is copied into other commands: it is never cut.
+        whole = (Column("candidate", no_wrap=True), Column("state", no_wrap=True))
+        folded = [Column(name, overflow="fold") for name in ("why", "question", "answer")]
+        table = Table(*whole, "score", "unsure", "density", *folded)
         for item in items:
             table.add_row(
                 item.id,

@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from finetune.data.dataset import Dataset
+from finetune.loop.queue import CandidateQueue, QueueItem
 from server.cli.app import app
 from tests.finetune.samples import put
 
@@ -61,3 +62,13 @@ def test_looking_for_evaluation_data_where_there_is_none_is_no_pass(tmp_path: Pa
     put(tmp_path / "table" / "exam.csv", "Question,answer\nWhich of the rivers is the longest?,Nile\n")
     code, body = run("data", "check", "a", "--against", str(tmp_path / "table"))
     assert (code, body["known_questions"]) == (0, 1)
+
+
+def test_what_is_copied_into_commands_is_shown_whole_on_a_narrow_screen(tmp_path: Path, home: Path) -> None:
+    item = QueueItem(question="What is the total amount on this receipt?", answer="73.00", uncertainty=0.5)
+    CandidateQueue.under(home).add([item])
+    run("finetune", "data", "captions", str(source(tmp_path / "one", 1)), "--out", "photos")
+    shown = CliRunner().invoke(app, ["finetune", "queue", "list"], env={"COLUMNS": "80"}).stdout
+    assert item.id in shown
+    shown = CliRunner().invoke(app, ["data", "list"], env={"COLUMNS": "80"}).stdout
+    assert Dataset(home / "finetune" / "data" / "photos").record.version in shown
