@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Literal
 
+import numpy as np
 from pydantic import Field
 
 from core.contracts import Contract
@@ -153,7 +154,8 @@ def _compare(parts: Sequence[Part], config: GateConfig) -> list[Compared]:
             resamples=config.resamples,
             seed=config.seed,
         )
-        worth, churn, weight = observed(part.base, part.new - part.base, part.groups)
+        good = part.base if part.higher_is_better else np.clip(1 - part.base, 0, 1)
+        worth, churn, weight = observed(good, part.new - part.base, part.groups)
         found.append(
             Compared(
                 family=part.family,

@@ -51,7 +51,7 @@ def observed(
     """Return worth, churn and weight (see `detectable`) as two runs show them.
 
     Args:
-        base: Scores of the base, shape (n,), 0 to 1.
+        base: Scores of the base, shape (n,), 0 to 1, more being better.
         differences: New minus base, shape (n,).
         groups: What each sample belongs to.
     """

@@ -25,6 +25,7 @@ from evals.run.prepare import Prepared, Ready, prepared
 from evals.run.registry import Place, Suite
 from evals.run.sample import Record, Sample, Spent, plain
 from evals.run.slices import CorpusScores
+from evals.run.solver import in_thread
 from evals.run.summary import Stop, Summary, summarise
 
 T = TypeVar("T")
@@ -122,14 +123,18 @@ class _Execution:
             return self._file.summary.model_copy(update={"reused": self._reused, "seconds": 0.0})
         started = time.monotonic()
         stop = await self._work(started)
-        summary = summarise(
-            self._header,
-            sorted(self._records.values(), key=lambda record: record.key),
-            corpus=self._corpus(),
-            stop=stop,
-            finished=datetime.now(UTC).isoformat(timespec="seconds"),
-            seconds=time.monotonic() - started,
-            reused=self._reused,
+        records = sorted(self._records.values(), key=lambda record: record.key)
+        # In a thread: measures over all records may take long, and import what they need.
+        summary = await in_thread(
+            lambda: summarise(
+                self._header,
+                records,
+                corpus=corpus_scores([ready.suite for ready in self._ready]),
+                stop=stop,
+                finished=datetime.now(UTC).isoformat(timespec="seconds"),
+                seconds=time.monotonic() - started,
+                reused=self._reused,
+            )
         )
         await asyncio.to_thread(self._file.append, summary)
         return summary
@@ -199,9 +204,6 @@ class _Execution:
         self._spent += record.output.usage
         if self._progress:
             self._progress(record.sample.suite, len(self._records), self._total)
-
-    def _corpus(self) -> CorpusScores:
-        return corpus_scores([ready.suite for ready in self._ready])
 
 
 def corpus_scores(suites: Sequence[Suite]) -> CorpusScores:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
@@ -68,27 +69,25 @@ def show_run(run: Run) -> None:
 def show_comparison(found: Comparison) -> None:
     """Print every part of a comparison, and why it did not pass."""
     out = out_console()
-    table = Table(
-        "part", "metric", "samples", "base", "new", "difference", "interval", "p (Holm)", "noticed from", ""
-    )
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("part", min_width=12, overflow="fold")
+    for name in ("samples", "base, new", "difference", "notices"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("")
     for one in found.parts:
-        where = one.suite or f"{one.family} (all)"
-        least = "-" if one.detectable > 1 else f"{one.detectable:.3f}"
+        change = one.difference
         table.add_row(
-            escape(where),
-            escape(one.metric),
-            f"{one.n:,}" if one.n == one.groups else f"{one.n:,} in {one.groups:,}",
-            f"{one.base:.3f}",
-            f"{one.new:.3f}",
-            f"{one.difference.value:+.3f}",
-            f"{one.difference.low:+.3f} to {one.difference.high:+.3f}",
-            f"{one.p_holm:.4f}",
-            least,
+            escape(f"{one.suite or one.family + ' (all)'} {one.metric}"),
+            f"{one.n:,}" if one.n == one.groups else f"{one.n:,}/{one.groups:,}",
+            f"{one.base:.3f}, {one.new:.3f}",
+            f"{change.value:+.3f} ({change.low:+.2f}, {change.high:+.2f})",
+            "-" if one.detectable > 1 else f"{one.detectable:.3f}",
             _VERDICTS[one.verdict],
         )
     out.print(table)
     for note in found.notes:
         out.print(f"[dim]{escape(note)}[/]")
+    out.print("[dim]notices: the least fall that would have been noticed with this many samples.[/]")
     sizes = ", ".join(f"{count:,} for {float(fall):.0%}" for fall, count in found.sizes.items())
     out.print(f"[dim]Samples a part needs to notice a fall, in {found.comparisons} comparisons: {sizes}.[/]")
     for reason in found.reasons:

@@ -151,7 +151,7 @@ def test_people_see_tables_and_the_numbers_that_matter(small, tmp_path: Path) ->
     )
     wide = {"COLUMNS": "200"}
     shown = runner.invoke(app, ["eval", "compare", good, bad], env=wide).output
-    for words in ("regressed", "refused", "Samples a part needs", "noticed from"):
+    for words in ("regressed", "refused", "Samples a part needs", "notices"):
         assert words in shown
     assert "sums" in runner.invoke(app, ["eval", "list"], env=wide).output
     shown = runner.invoke(app, ["eval", "run", "sums", "-o", bad, "--no-cache"], env=wide).output
