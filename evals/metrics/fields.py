@@ -11,6 +11,8 @@ from evals.metrics.averages import mean_of
 from evals.metrics.counts import Counts, pooled
 
 FieldKind = Literal["date", "amount", "text"]
+Field = str | tuple[str, FieldKind]
+"""A true value, alone or with its kind."""
 _AMOUNT = re.compile(r"-?\d[\d.,' ]*")
 
 
@@ -36,19 +38,18 @@ def field_match(prediction: str | None, gold: str, kind: FieldKind = "text") -> 
 
 def fields_match(
     prediction: Mapping[str, str | None] | None,
-    gold: Mapping[str, str],
+    gold: Mapping[str, Field],
     kinds: Mapping[str, FieldKind] | None = None,
 ) -> float | None:
     """Return the share of a document's gold fields that are right; None without gold fields."""
-    kinds, prediction = kinds or {}, prediction or {}
-    return mean_of(
-        field_match(prediction.get(name), text, kinds.get(name, "text")) for name, text in gold.items()
-    )
+    said = prediction or {}
+    wanted = {name: _kind_of(name, field, kinds) for name, field in gold.items()}
+    return mean_of(field_match(said.get(name), text, kind) for name, (text, kind) in wanted.items())
 
 
 def field_counts(
     predictions: Sequence[Mapping[str, str | None] | None],
-    golds: Sequence[Mapping[str, str]],
+    golds: Sequence[Mapping[str, Field]],
     kinds: Mapping[str, FieldKind] | None = None,
 ) -> dict[str, Counts]:
     """Return the counts of each field over documents: a wrong value is found wrongly and missed.
@@ -56,24 +57,34 @@ def field_counts(
     Raises:
         ValueError: The lists differ in length.
     """
-    kinds = kinds or {}
     counts: dict[str, Counts] = {}
-    for given_fields, wanted in zip(predictions, golds, strict=True):
-        said = given_fields or {}
-        for name in {**wanted, **said}:
-            kind = kinds.get(name, "text")
-            given, gold = bool(field_normal(said.get(name), kind)), bool(field_normal(wanted.get(name), kind))
-            right = gold and field_match(said.get(name), wanted[name], kind) == 1.0
-            one = Counts(int(right), int(given and not right), int(gold and not right))
+    for prediction, gold in zip(predictions, golds, strict=True):
+        said = prediction or {}
+        for name in {**gold, **said}:
+            text, kind = _kind_of(name, gold.get(name, ""), kinds)
+            given, there = bool(field_normal(said.get(name), kind)), bool(field_normal(text, kind))
+            right = there and field_match(said.get(name), text, kind) == 1.0
+            one = Counts(int(right), int(given and not right), int(there and not right))
             counts[name] = counts.get(name, Counts()) + one
     return dict(sorted(counts.items()))
 
 
 def fields_f1(
-    predictions: Sequence[Mapping[str, str | None] | None], golds: Sequence[Mapping[str, str]]
+    predictions: Sequence[Mapping[str, str | None] | None], golds: Sequence[Mapping[str, Field]]
 ) -> float | None:
-    """Return the F1 over all fields of all documents, compared as text (SROIE's ranking figure)."""
+    """Return the F1 over all fields of all documents (SROIE's ranking figure).
+
+    Raises:
+        ValueError: The lists differ in length.
+    """
     return pooled(field_counts(predictions, golds).values()).f1
+
+
+def _kind_of(name: str, field: Field, kinds: Mapping[str, FieldKind] | None) -> tuple[str, FieldKind]:
+    if isinstance(field, str):
+        return field, (kinds or {}).get(name, "text")
+    text, kind = field
+    return text, kind
 
 
 def _amount(text: str) -> float | None:

@@ -146,7 +146,7 @@ def _answers() -> list[Metric]:
 
 def _reading() -> list[Metric]:
     page, pages = ("the text read", "the true text"), ("the text read on each page", "the true texts")
-    field = ("values by field", "the true values by field")
+    field = ("values by field", "the true values by field, each alone or with its kind (date, amount, text)")
     rate: dict[str, Any] = {"better": "lower", "high": None}
     return [
         _sample("ocr", page, "cer", ocr.cer, "Wrong characters over true ones, by page", **rate),

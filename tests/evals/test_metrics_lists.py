@@ -110,6 +110,7 @@ def test_yes_no_by_hand() -> None:
     assert yes_no_match("", "") == 0
     # Always yes, 3 of 4: F1 of yes is 6/7, of no 0.
     assert macro_f1(["yes"] * 4, ["yes"] * 3 + ["no"]) == pytest.approx(3 / 7)
+    assert macro_f1(["yes"], ["yes"], ["yes", "no"]) == 0.5
     assert class_counts(["", "yes"], ["no", "yes"])["no"].recall == 0
 
 
@@ -170,6 +171,7 @@ def test_what_an_incomplete_gold_does_not_name_is_neither_right_nor_wrong() -> N
         ("9.31", "9.30", "amount", 0),
         ("-9.30", "9.30", "amount", 0),
         ("9.30 9.30", "9.30", "amount", 0),
+        ("9.30 (tax 0.50)", "9.30", "amount", 0),
         ("NO. 5, Jalan Ü", "no 5 jalan ü", "text", 1),
         ("", "", "text", 0),
         (None, "x", "text", 0),
@@ -191,6 +193,10 @@ def test_fields_by_hand() -> None:
     assert fields_f1(said, gold) == pytest.approx(2 * 1 / (3 + 3))
     assert fields_match(said[0], gold[0]) == 0.5
     assert fields_match({}, {}) is None
+    assert fields_match({"total": "RM 9.3"}, {"total": "9.30"}) == 0
+    assert fields_match({"total": "RM 9.3"}, {"total": ("9.30", "amount")}) == 1
+    assert fields_match({"total": "RM 9.3"}, {"total": "9.30"}, {"total": "amount"}) == 1
+    assert fields_f1([{"total": "RM 9.3"}], [{"total": ("9.30", "amount")}]) == 1
     assert field_normal("12/2018", "date") == "122018"
 
 
