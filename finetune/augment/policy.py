@@ -26,6 +26,7 @@ SPATIAL: tuple[Change, ...] = ("mirror", "flip", "quarter_turn", "tilt", "pad", 
 CHANGES: tuple[Change, ...] = (*PIXEL, *SPATIAL)
 _LOOSE_KINDS = {"caption", "open", "description"}
 """Answers that may speak of anything in the image: nothing that could be seen may go or turn."""
+_WORDLESS: set[Change] = {"noise", "compression"}
 FOLLOWING = ("boxes", "place")
 
 
@@ -39,6 +40,9 @@ def allowed(row: TrainRow, *, follows: str = "") -> frozenset[Change]:
     """
     if row.image is None:
         return frozenset()
+    if not words.is_english(row):
+        # Nobody knows whether it asks for sides, colours or text.
+        return frozenset(_pixel(row) & _WORDLESS)
     return frozenset(_pixel(row) | _spatial(row, follows))
 
 

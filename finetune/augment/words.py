@@ -17,7 +17,7 @@ SIDES = _any(
     r"hemi\w+", r"dextro\w*", r"levo\w*", r"starboard", r"port side", r"horizontal\w*", r"first|second|third|fourth|fifth"
     r"|sixth|seventh|eighth|ninth|tenth|last|middle", r"\d+(?:st|nd|rd|th)", r"order", r"position\w*", r"trend\w*",
     r"(?:in|de)creas\w+", r"ris(?:e|es|ing)", r"fall(?:s|ing)?", r"o'?clock", r"time", r"before|after", r"where", r"locat\w+",
-    r"place[sd]?", r"corner", r"start\w*|end\w*|begin\w*",
+    r"place[sd]?", r"corner", r"lft|rt|lt|rite|rgt|rght|btm|bttm|mid\w*", r"start\w*|end\w*|begin\w*",
 )  # fmt: skip
 UPRIGHT = _any(
     "top", "bottom", "above", "below", "upper", "lower", "up", "down", r"upward\w*", r"downward\w*", "under", "underneath",
@@ -67,6 +67,11 @@ MEDICAL = _any(
     r"patient\w*", r"organ\w*", r"abnormal\w*", r"infarct\w*", r"hemorrhag\w*|haemorrhag\w*", r"abdom\w+", r"chest", r"pelvi\w+",
     r"bones?", r"skull", r"tissue\w*", r"cells?",
 )  # fmt: skip
+ENGLISH = _any(
+    "the", "what", "which", "how", "there", "does", "do", "this", "that", "are", "these", "those", "who", "whose",
+    "why", "you", r"is (?:it|a|an|he|she|any\w*)", "has", "have", r"any\w*", "describe",
+)  # fmt: skip
+"""Words that English questions hardly do without, and that are none in languages of the same letters."""
 _MEDICAL_SOURCES = (
     "rad",
     "slake",
@@ -110,6 +115,11 @@ _TEXT_KINDS = (
 def words_of(row: TrainRow) -> str:
     """Return everything that a row says: question, answers, choices."""
     return " ".join((row.question, *row.answers, *row.choices))
+
+
+def is_english(row: TrainRow) -> bool:
+    """Whether a row is in the language of these lists: of another one they would tell nothing."""
+    return bool(ENGLISH.search(row.question))
 
 
 def is_medical(row: TrainRow) -> bool:

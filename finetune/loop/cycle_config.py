@@ -89,8 +89,9 @@ def parse_cycle(body: Any, where: str, folder: Path) -> CycleConfig:
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"]) or "cycle"
+        said = "there is no such key" if first["type"] == "extra_forbidden" else first["msg"]
         raise invalid_input(
-            f"{where}: {key}: {first['msg']}", help="See docs/finetune.md, section The loop."
+            f"{where}: {key}: {said}", help="See docs/finetune.md, section The loop."
         ) from error
     except (TypeError, ValueError) as error:
         raise invalid_input(f"{where} holds no keys of a cycle: {error}", help="Mend the file.") from error

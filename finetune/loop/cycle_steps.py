@@ -19,7 +19,7 @@ from core.settings import Settings
 from finetune.data.dataset import Dataset
 from finetune.loop.cycle import CycleStep, Outputs, StopCycle
 from finetune.loop.cycle_config import NEW, CycleConfig
-from finetune.loop.gather import Request, data_folder, find, make
+from finetune.loop.gather import Request, counted, data_folder, find, make
 from finetune.loop.incorporate import read_report
 from finetune.loop.measured import Habits, measured_answers
 from finetune.loop.queue import CandidateQueue
@@ -96,7 +96,7 @@ def _data_plan(shop: Workshop) -> str:
     if not data.sources and not data.onto:
         return "nothing: no sources, and nothing to put them onto"
     onto = f" onto {', '.join(data.onto)}" if data.onto else ""
-    return f"make the data set {shop.config.name} from {', '.join(data.sources)}{onto}"
+    return f"make the data set {shop.config.name} from {', '.join(counted(shop.root, data.sources))}{onto}"
 
 
 def _data(shop: Workshop) -> Mapping[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -107,3 +107,18 @@ def _votes(
     if source == "queue":
         return from_queue(queue)
     return from_file(Path(source), images)
+
+
+def counted(root: Path, sources: Iterable[str]) -> Iterator[str]:
+    """Yield each source with the votes that it holds now; nothing is written, not even an empty store."""
+    for source in sources:
+        if source == "feedback":
+            store = FeedbackStore.under(root)
+            count = sum(1 for _ in from_feedback(store.all())) if store.path.is_file() else 0
+        elif source == "queue":
+            queue = CandidateQueue.under(root)
+            count = sum(1 for _ in from_queue(queue)) if queue.path.is_file() else 0
+        else:
+            yield source
+            continue
+        yield f"{source} ({count:,} votes)"

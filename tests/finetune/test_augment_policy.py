@@ -112,3 +112,23 @@ def test_a_row_without_an_image_allows_nothing() -> None:
 
 def test_a_plain_question_about_a_photo_may_be_mirrored() -> None:
     assert {"mirror", "noise", "colour"} <= allowed(row("Is a dog visible?"))
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "¿Qué hay a la izquierda del perro?",
+        "Was ist links vom Hund?",
+        "Wat is rood?",
+        "图中左边是什么?",
+        "Couleur ?",
+    ],
+)
+def test_what_another_language_asks_for_is_not_guessed(question: str) -> None:
+    assert allowed(row(question, "perro", "other")) <= {"noise", "compression"}
+
+
+@pytest.mark.parametrize("said", ["guy on lft", "rt dog", "2nd frm l, btm", "mid person"])
+def test_short_forms_of_sides_are_sides(said: str) -> None:
+    asked = row(f"Where is this: {said}? Give its box.", "[1, 2, 3, 4]", "grounding", boxes=(BOX,))
+    assert not allowed(asked, follows="boxes") & {"mirror", "quarter_turn"}

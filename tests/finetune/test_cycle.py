@@ -244,3 +244,15 @@ def test_the_steps_of_a_cycle_are_planned_without_a_model(tmp_path: Path) -> Non
     names = [left.split(":")[0] for left in report.todo]
     assert names == ["data", "train", "merge", "register", "evaluate", "gate", "promote"]
     assert "text-only" in report.todo[4]
+    assert "from feedback (0 votes), queue (0 votes)" in report.todo[0]
+
+
+def test_settings_may_change_until_a_step_is_done(tmp_path: Path) -> None:
+    def fails(done: Outputs) -> Mapping[str, Any]:
+        raise VidenceError("invalid_input", "no votes yet")
+
+    with pytest.raises(VidenceError, match="no votes yet"):
+        Cycle(tmp_path / "cycle", "c", "first").run([CycleStep("data", {}, lambda done: "", fails)])
+    assert Cycle(tmp_path / "cycle", "c", "second").run(counting(tmp_path)).status == "passed"
+    with pytest.raises(VidenceError, match="other settings"):
+        Cycle(tmp_path / "cycle", "c", "third").run([])
