@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from core.errors import VidenceError
 from evals.run.cache import OutputCache, kept_output, output_key
 from evals.run.file import Run, RunFile, read_run
 from evals.run.header import Code
@@ -23,7 +22,7 @@ from evals.run.isolate import GRACE_S, answer, score
 from evals.run.options import Options, seed_of
 from evals.run.prepare import Prepared, Ready, prepared
 from evals.run.registry import Place, Suite
-from evals.run.sample import Record, Sample, Spent, plain
+from evals.run.sample import Record, Sample, plain, spent
 from evals.run.slices import CorpusScores
 from evals.run.solver import in_thread
 from evals.run.summary import Stop, Summary, summarise
@@ -107,7 +106,7 @@ class _Execution:
         kept = [one for one in file.records if not (options.retry_errors and one.error is not None)]
         self._records = {record.key: record for record in kept}
         self._reused = len(kept)
-        self._spent = sum((record.output.usage for record in kept), Spent())
+        self._spent = spent(kept)
         self._left = deque(
             work
             for ready in prepared.ready
@@ -201,7 +200,7 @@ class _Execution:
     async def _keep(self, record: Record) -> None:
         await asyncio.to_thread(self._file.append, record)
         self._records[record.key] = record
-        self._spent += record.output.usage
+        self._spent += spent([record])
         if self._progress:
             self._progress(record.sample.suite, len(self._records), self._total)
 
@@ -214,8 +213,8 @@ def corpus_scores(suites: Sequence[Suite]) -> CorpusScores:
         found = known.get((suite, metric))
         try:
             value = found(records) if found else None
-        except (ValueError, ZeroDivisionError, VidenceError):
-            return None  # too few records of a slice for the measure
+        except Exception:  # noqa: BLE001 - the run is done and must get its summary: shown as undefined
+            return None
         return None if value is None else plain(float(value))
 
     return of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from pydantic import Field
@@ -112,6 +112,11 @@ class Record(Contract):
     def error(self) -> SampleError | None:
         """Why it has no score, if so."""
         return self.output.error or self.scored.error
+
+
+def spent(records: Iterable[Record]) -> Spent:
+    """Add up what records cost; answers from the cache cost nothing."""
+    return sum((record.output.usage for record in records if not record.output.cached), Spent())
 
 
 def content_hash(value: Any) -> str:

@@ -94,6 +94,8 @@ def _figure(
         good = [record for record in records if record.error is None]
         value = corpus(suite.name, metric, good) if corpus and good else None
         size = {"n": len(good), "groups": len({record.sample.unit for record in good})}
+        if value is None:
+            size["undefined"] = len(good)
         return figure.model_copy(update={**size, "value": value, "without_errors": value})
     scores = sample_scores(by_sample(records), metric, about)
     missing = undefined(records, metric)

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from core.contracts import Contract
 from evals.run.header import Header
-from evals.run.sample import Record, Spent
+from evals.run.sample import Record, Spent, spent
 from evals.run.slices import CorpusScores, Figure, figures
 
 Stop = Literal["", "time_limit", "token_limit", "cost_limit", "interrupted"]
@@ -54,9 +54,6 @@ def summarise(
 ) -> Summary:
     """Add up a run."""
     kinds = Counter(str(record.error.kind) for record in records if record.error is not None)
-    spent = Spent()
-    for record in records:
-        spent += record.output.usage
     return Summary(
         finished=finished,
         stop=stop,
@@ -65,7 +62,7 @@ def summarise(
         seconds=round(seconds, 3),
         reused=reused,
         cached=sum(record.output.cached for record in records),
-        usage=spent,
+        usage=spent(records),
         errors=dict(sorted(kinds.items())),
         figures=tuple(figures(header, records, corpus)),
     )

@@ -252,7 +252,7 @@ def test_a_cached_answer_is_used_for_the_same_input_and_model_only(tmp_path: Pat
 
     def answer(one: Sample, seed: int) -> Output:
         asked.append(one.id)
-        return Output(answer=int(one.id[1:]) + 1)
+        return Output(answer=int(one.id[1:]) + 1, usage=Spent(tokens_in=10))
 
     cache = OutputCache(tmp_path / "cache.sqlite")
     vlm = {"vlm": ModelRef(name="m", hash="1")}
@@ -261,6 +261,7 @@ def test_a_cached_answer_is_used_for_the_same_input_and_model_only(tmp_path: Pat
         suite = small_suite(answer=answer, models=models)
         found = run_suites([suite], PLACE, tmp_path / name, cache=cache, identify=code)
         assert (len(asked), found.summary.cached) == (asks, 6 - asks)
+        assert found.summary.usage.tokens_in == asks * 10
         assert found.summary.figures[0].value == 1.0
     asked.clear()
     timed = small_suite(answer=answer, models=vlm, reuse=False)

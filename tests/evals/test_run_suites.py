@@ -119,6 +119,15 @@ def test_metrics_by_name_bring_their_direction_and_score_samples_or_all_of_them(
     assert found[1].low is None
 
 
+def test_a_measure_over_all_samples_that_fails_is_undefined_and_the_run_still_ends(tmp_path: Path) -> None:
+    def fails(records):
+        raise KeyError("answer")
+
+    suite = small_suite(scorers=(Scorer("odd", corpus=fails),))
+    figure = run_suites([suite], RULES, tmp_path / "run.jsonl", identify=code).summary.figures[0]
+    assert (figure.value, figure.n, figure.undefined) == (None, 6, 6)
+
+
 def test_slices_count_their_own_samples_and_one_value_for_all_is_no_slice() -> None:
     rows = [
         record(
