@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from pydantic import ValidationError
 
 from core.contracts import Contract, RunResult
-from core.errors import invalid_input, not_found
+from core.errors import VidenceError, invalid_input, not_found
 from core.feedback_store import Feedback, images_of
 from core.images import ImageStore
 from finetune.data.lines import file_lines, first_problem
@@ -120,8 +120,11 @@ def from_pool(
     images: ImageStore,
     *,
     measure: Measure = "entropy",
+    skipped: Callable[[str], None] = lambda _why: None,
 ) -> Iterator[QueueItem]:
     """Ask each question of the model and yield it with how unsure the answer was.
+
+    A question whose image is missing or broken is left out.
 
     Args:
         pool: The questions.
@@ -129,9 +132,14 @@ def from_pool(
         answerer: The model.
         images: Where their images are kept from now on.
         measure: Which figure of `finetune.loop.uncertainty` to take.
+        skipped: Hears why a question was left out.
     """
     for item in pool:
-        stored = images.add_path(folder / item.image) if item.image else None
+        try:
+            stored = images.add_path(folder / item.image) if item.image else None
+        except VidenceError as error:
+            skipped(error.message)
+            continue
         reply = answerer.answer(item.question, images.path(stored.sha256) if stored else None)
         yield QueueItem(
             question=item.question,

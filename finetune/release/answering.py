@@ -73,7 +73,11 @@ def open_image(asked: Asked) -> NDArray[np.uint8] | None:
     try:
         pixels = store.decode(asked.image.read_bytes(), asked.image.name)
     except OSError as error:
-        raise not_found(f"{asked.image} cannot be read", help="Make the data set anew.") from error
+        raise not_found(
+            f"{asked.image} cannot be read",
+            help="See what else is broken: vidence data verify NAME. "
+            "Leave it out: vidence data curate NAME --out OTHER.",
+        ) from error
     return np.full_like(pixels, _GREY) if asked.grey else pixels
 
 

@@ -17,12 +17,13 @@ from core.feedback_store import FeedbackStore
 from core.images import ImageStore
 from core.run_store import SqliteRunStore
 from core.settings import Settings, load_settings
-from server.cli.output import emit_json, handle_errors, out_console
+from server.cli.output import emit_json, err_console, handle_errors, out_console
 
 if TYPE_CHECKING:
     from finetune.loop.queue import CandidateQueue
 
 app = typer.Typer(no_args_is_help=True)
+_EXAMPLES = 5
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
@@ -92,10 +93,16 @@ def fill(
         queue = open_queue(settings)
         results = list(finished_runs(settings))
         counts = queue.add(from_runs(results, FeedbackStore.under(settings.root).all(), unsure=unsure))
+        skipped: list[str] = []
         if pool is not None:
             answerer = open_answerer(settings)
             asked = from_pool(
-                read_pool(pool), pool.parent, answerer, open_images(settings), measure=measure.value
+                read_pool(pool),
+                pool.parent,
+                answerer,
+                open_images(settings),
+                measure=measure.value,
+                skipped=skipped.append,
             )
             for item in asked:
                 # One at a time: a server that stops answering loses nothing of what it answered before.
@@ -103,7 +110,15 @@ def fill(
                     counts[name] += count
         others = [result.question for result in results]
         waiting = rank(queue, open_embedder(settings), beta=beta, near=near, asked=others)
-        body = {"runs": len(results), **counts, "waiting": waiting, "states": queue.counts()}
+        body = {
+            "runs": len(results),
+            **counts,
+            "skipped": len(skipped),
+            "waiting": waiting,
+            "states": queue.counts(),
+        }
+        for why in skipped[:_EXAMPLES]:
+            err_console().print(f"[yellow]left out[/] {escape(why)}", soft_wrap=True)
         _show(body, as_json)
 
 

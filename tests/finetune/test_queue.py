@@ -155,6 +155,13 @@ def test_a_pool_is_asked_and_its_broken_line_named(tmp_path: Path, queue: Candid
     assert longer.image_sha256
     assert images.path(longer.image_sha256).exists()
     assert 0 < short.uncertainty < longer.uncertainty < 1
+    left_out: list[str] = []
+    gone = '{"question": "Where?", "image": "gone.png"}\n{"question": "Last?"}\n'
+    pool.write_text(gone)
+    asked = from_pool(read_pool(pool), tmp_path, Even(), images, skipped=left_out.append)
+    assert [one.question for one in asked] == ["Last?"]
+    assert len(left_out) == 1
+    assert "gone.png" in left_out[0]
     pool.write_text('{"question": "x"}\n{"questio": "x"}\n')
     with pytest.raises(VidenceError, match=r"pool\.jsonl, line 2"):
         read_pool(pool)
