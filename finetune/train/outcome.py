@@ -21,6 +21,7 @@ class Outcome:
     data: dict[str, Any] = field(default_factory=dict)
     phases: dict[str, int] = field(default_factory=dict)
     skipped: list[dict[str, str]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain values."""

@@ -11,6 +11,7 @@ from finetune.data.dataset import write_whole
 from finetune.train.config import AnyTuned, DpoConfig
 from finetune.train.encode import Encoder
 from finetune.train.features import FeatureCache
+from finetune.train.leaks import seen_in_training
 from finetune.train.limits import Limits, Progress
 from finetune.train.loop import Loop
 from finetune.train.model import base_hash, base_path, open_base, prepare, require_ml, save_result
@@ -181,4 +182,5 @@ def _outcome(
         plan.data_record(),
         {phase.name: steps for phase, steps in zip(config.phases, plan.steps, strict=True)},
         run.skips() or planned,
+        seen_in_training(plan.sources, plan.measured),
     )

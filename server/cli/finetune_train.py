@@ -214,6 +214,8 @@ def _show(outcome: Outcome, recipe: Path) -> None:
     for name, value in outcome.metrics.items():
         console.print(f"  {name}: {value:.4g}")
     console.print(f"  folder: {escape(str(outcome.folder))}")
+    for warning in outcome.warnings:
+        err_console().print(f"[yellow]warning[/] {escape(warning)}", soft_wrap=True)
     for skip in outcome.skipped[:_SHOWN]:
         err_console().print(f"[yellow]left out[/] {escape(skip['where'])}: {escape(skip['reason'])}")
     if len(outcome.skipped) > _SHOWN:

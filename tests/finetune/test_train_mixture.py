@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -9,7 +10,8 @@ from core.errors import VidenceError
 from finetune.data.dataset import Dataset
 from finetune.data.rows import TrainRow
 from finetune.train.config import DataSource, Phase
-from finetune.train.mixture import open_source, plan_phase, steps_of
+from finetune.train.leaks import seen_in_training
+from finetune.train.mixture import Source, open_source, plan_phase, steps_of
 from finetune.train.packing import Turn, pack_turns, shared_prefix, visible
 
 
@@ -104,3 +106,18 @@ def test_packed_turns_see_the_shared_beginning_and_themselves_only():
 def test_the_same_question_twice_still_leaves_each_turn_a_token_of_its_own():
     assert shared_prefix([(1, 2, 3), (1, 2, 3)]) == 2
     assert pack_turns([Turn((1, 2, 3), (4, 9))] * 2).take == (2, 3, 4, 5)
+
+
+def test_what_is_measured_on_and_trained_on_alike_is_a_warning():
+    def source(name, *shas):
+        rows = [
+            TrainRow(question=f"Q {sha}?", answers=("a",), kind="k", source="s", licence="CC0-1.0",
+                     image=f"images/{sha}.png" if sha else None, image_sha256=sha or None)
+            for sha in shas
+        ]  # fmt: skip
+        return Source(name, Path(name), "v", tuple(rows))
+
+    trained = [source("a", "1", "2"), source("b", "")]
+    assert seen_in_training(trained, [source("dev", "3", "4")]) == []
+    (said,) = seen_in_training(trained, [source("fine", "5"), source("dev", "2", "3", "")])
+    assert said.startswith("2 of 3 questions of dev")
