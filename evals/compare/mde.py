@@ -42,7 +42,7 @@ def detectable(worth: float, churn: float, weight: float, level: float, power: f
 
 def needed(fall: float, churn: float, weight: float, level: float, power: float = POWER) -> int:
     """Return how many independent samples notice such a fall: `detectable` solved for them."""
-    return math.ceil(quantiles(level, power) ** 2 * (churn + weight * fall - fall**2) / fall**2)
+    return max(1, math.ceil(quantiles(level, power) ** 2 * (churn + weight * fall - fall**2) / fall**2))
 
 
 def observed(

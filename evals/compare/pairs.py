@@ -13,6 +13,7 @@ from evals.run.file import Run
 from evals.run.header import MetricHeader, SuiteHeader
 from evals.run.sample import Record
 from evals.run.scores import SampleScore, by_sample, sample_scores
+from evals.run.slices import Figure
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class Part:
     groups: tuple[str, ...]
     errors_base: int
     errors_new: int
+    whole: tuple[float, float, int] | None = None
+    """Of a measure that is no mean: its value in both runs, and of how many samples; arrays are by block."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,9 @@ def pair_runs(base: Run, new: Run, rules: RunRules) -> Pairs:
         found, differ = _parts(suite, known[suite.name], before, after, rules)
         parts += found
         unlike += differ
+        blocks, left = _blocks(base, new, suite, known[suite.name], rules)
+        parts += blocks
+        notes += left
     added = [name for name in known if name not in {suite.name for suite in base.header.suites}]
     if added:
         notes.append(f"only the new run has {', '.join(added)}")
@@ -115,9 +121,51 @@ def _parts(
     return parts, unlike
 
 
+def _blocks(
+    base: Run, new: Run, old: SuiteHeader, now: SuiteHeader, rules: RunRules
+) -> tuple[list[Part], list[str]]:
+    """Return the measures that are no mean, by the pseudo-values of their blocks of samples."""
+    parts: list[Part] = []
+    notes: list[str] = []
+    for name, metric in old.metrics.items():
+        wanted = metric.corpus and _judged(old.family, name, metric, rules)
+        if not wanted or name not in now.metrics or now.version != old.version:
+            continue
+        was, is_ = (_figure(run, old.name, name) for run in (base, new))
+        if was is None or is_ is None or not was.blocks or was.blocks.keys() != is_.blocks.keys():
+            notes.append(f"{old.name} {name}: not judged, the runs do not have the same 10 or more blocks")
+            continue
+        if old.data_sha256 != now.data_sha256:
+            notes.append(f"{old.name} {name}: not judged, its data changed")
+            continue
+        order = sorted(was.blocks)
+        assert was.value is not None
+        assert is_.value is not None
+        parts.append(
+            Part(
+                family=old.family,
+                suite=old.name,
+                metric=name,
+                higher_is_better=metric.higher_is_better,
+                base=np.asarray([was.blocks[block] for block in order], dtype=np.float64),
+                new=np.asarray([is_.blocks[block] for block in order], dtype=np.float64),
+                groups=tuple(order),
+                errors_base=was.errors,
+                errors_new=is_.errors,
+                whole=(was.value, is_.value, min(was.n, is_.n)),
+            )
+        )
+    return parts, notes
+
+
+def _figure(run: Run, suite: str, metric: str) -> Figure | None:
+    found = run.summary.figures if run.summary else ()
+    return next((one for one in found if (one.suite, one.metric, one.by) == (suite, metric, "")), None)
+
+
 def _judged(family: str, name: str, metric: MetricHeader, rules: RunRules) -> bool:
     wanted = name in rules.metrics if rules.metrics else metric.judged
-    return wanted and not metric.corpus and name not in rules.of(family).ignore
+    return wanted and name not in rules.of(family).ignore
 
 
 def _part(
@@ -141,6 +189,8 @@ def _pooled(parts: Sequence[Part]) -> list[Part]:
     """Return each metric over the suites of a family that share it, where there are several."""
     shared: dict[tuple[str, str, bool], list[Part]] = {}
     for part in parts:
+        if part.whole is not None:
+            continue  # a measure that is no mean cannot be pooled
         shared.setdefault((part.family, part.metric, part.higher_is_better), []).append(part)
     return [
         Part(

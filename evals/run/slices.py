@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from pydantic import Field
 
 from core.contracts import Contract
 from evals.paired import mean_interval
 from evals.run.header import Header, MetricHeader, SuiteHeader
+from evals.run.jackknife import jackknife_interval, pseudo_values
 from evals.run.sample import Record
 from evals.run.scores import by_sample, sample_scores, undefined
 
@@ -40,6 +42,9 @@ class Figure(Contract):
     without_errors: float | None = None
     higher_is_better: bool = True
     judged: bool = True
+    blocks: dict[str, float] = Field(
+        default_factory=dict, description="Of a measure over a whole suite that is no mean: pseudo-values."
+    )
 
 
 def figures(header: Header, records: Sequence[Record], corpus: CorpusScores | None = None) -> list[Figure]:
@@ -91,12 +96,7 @@ def _figure(
         judged=about.judged,
     )
     if about.corpus:
-        good = [record for record in records if record.error is None]
-        value = corpus(suite.name, metric, good) if corpus and good else None
-        size = {"n": len(good), "groups": len({record.sample.unit for record in good})}
-        if value is None:
-            size["undefined"] = len(good)
-        return figure.model_copy(update={**size, "value": value, "without_errors": value})
+        return _whole(figure, records, corpus)
     scores = sample_scores(by_sample(records), metric, about)
     missing = undefined(records, metric)
     if not scores:
@@ -113,5 +113,26 @@ def _figure(
             "low": interval.low,
             "high": interval.high,
             "without_errors": sum(good_values) / len(good_values) if good_values else None,
+        }
+    )
+
+
+def _whole(figure: Figure, records: Sequence[Record], corpus: CorpusScores | None) -> Figure:
+    """Fill in a measure over all records that went well; only the whole suite has blocks and an interval."""
+    good = [record for record in records if record.error is None]
+    measure = partial(corpus, figure.suite, figure.metric) if corpus else None
+    value = measure(good) if measure and good else None
+    blocks = pseudo_values(good, value, measure) if measure and value is not None and not figure.by else {}
+    interval = None if value is None else jackknife_interval(value, blocks)
+    return figure.model_copy(
+        update={
+            "n": len(good),
+            "groups": len({record.sample.unit for record in good}),
+            "undefined": len(good) if value is None else 0,
+            "value": value,
+            "without_errors": value,
+            "low": interval.low if interval else None,
+            "high": interval.high if interval else None,
+            "blocks": blocks,
         }
     )

@@ -265,3 +265,39 @@ def test_the_gate_file_that_comes_along_is_read_and_a_wrong_key_is_named(tmp_pat
     (tmp_path / "gate.yaml").write_text("runs: {families: {vqa: {flor: {accuracy: 0.5}}}}\n")
     with pytest.raises(VidenceError, match=r"runs\.families\.vqa\.flor"):
         load_gate(tmp_path / "gate.yaml")
+
+
+def test_measures_over_all_samples_are_judged_by_blocks() -> None:
+    def mean_answer(suite: str, metric: str, records) -> float:
+        return float(np.mean([one.output.answer for one in records]))
+
+    def corpus_run(answers: np.ndarray, failed: int = 0) -> Run:
+        head = header({"captions": ["captions"]}, ("cider",))
+        metric = head.suites[0].metrics["cider"].model_copy(update={"corpus": True})
+        suite = head.suites[0].model_copy(update={"metrics": {"cider": metric}})
+        head = head.model_copy(update={"suites": (suite,)})
+        rows = [record("captions", n, {}, output=Output(answer=float(one))) for n, one in enumerate(answers)]
+        broken = Output(error=SampleError(kind="bug", message="x"))
+        rows = [
+            one.model_copy(update={"output": broken}) if n < failed else one for n, one in enumerate(rows)
+        ]
+        return Run(Path("run.jsonl"), head, tuple(rows), summarise(head, rows, corpus=mean_answer))
+
+    rng = np.random.default_rng(0)
+    answers = rng.random(200)
+    base = corpus_run(answers)
+    figure = base.summary.figures[0]
+    assert figure.value == pytest.approx(answers.mean())
+    assert figure.low < figure.value < figure.high
+    # Of a plain mean the jackknife must give the plain standard error.
+    assert figure.high - figure.low == pytest.approx(2 * 1.96 * answers.std() / np.sqrt(200), rel=0.35)
+    worse = compare_runs(base, corpus_run(answers - 0.1 + rng.normal(0, 0.05, 200)))
+    assert not worse.passed
+    assert (worse.parts[0].n, worse.parts[0].base) == (200, pytest.approx(answers.mean()))
+    assert compare_runs(base, corpus_run(answers + rng.normal(0, 0.05, 200))).passed
+    assert compare_runs(base, corpus_run(answers, failed=1)).reasons == (
+        "captions cider: 1 samples failed, 0 in the base",
+    )
+    few = corpus_run(answers[:5])
+    with pytest.raises(VidenceError, match="no sample in common"):
+        compare_runs(few, few)
