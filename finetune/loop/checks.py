@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from core.personal import find_personal
 from finetune.data.dataset import Dataset
 from finetune.data.guard import EvalIndex
 from finetune.data.near import question_key
-from finetune.data.personal import find_personal
 from finetune.data.prints import ImagePrint, PrintCache, print_of_file
 from finetune.data.rows import TrainRow
 

@@ -78,10 +78,10 @@ def curate(
 
     Example: vidence data curate rad --out rad-clean --language en --nsfw 0.8
     """
+    from core.personal import DEFAULT_KINDS, KINDS
     from finetune.data.curate import curate as run
     from finetune.data.engines import open_engine
     from finetune.data.marks import Thresholds
-    from finetune.data.personal import DEFAULT_KINDS, KINDS
     from finetune.data.views import check_target
 
     with handle_errors(as_json):

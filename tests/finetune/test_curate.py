@@ -9,13 +9,13 @@ import pytest
 from PIL import Image
 
 from core.errors import VidenceError
+from core.personal import find_personal, luhn, mask
 from finetune.data import engines
 from finetune.data.curate import curate, dedup, write_curated
 from finetune.data.dataset import Dataset
 from finetune.data.engines import open_engine
 from finetune.data.marks import Thresholds, quality_of
 from finetune.data.near import same_images
-from finetune.data.personal import find_personal, luhn, mask
 from finetune.data.prints import print_of
 from finetune.data.report import report_markdown, write_report
 from finetune.data.rows import TrainRow
