@@ -54,7 +54,8 @@ def split(
 def check(
     name: Name,
     against: Annotated[
-        list[Path], typer.Option(help="A folder of evaluation data, such as VIDENCE_DATA; repeat for more.")
+        list[Path],
+        typer.Option(envvar="VIDENCE_DATA", help="A folder of evaluation data; repeat for more."),
     ],
     out: Annotated[
         str, typer.Option("--out", "-o", help="Also make this data set, without the rows that overlap.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -33,8 +34,12 @@ def incorporate(
         typer.Option("--held-out", help="A data set for measuring only, name or folder; repeatable."),
     ] = None,
     evaluation: Annotated[
-        list[str] | None,
-        typer.Option("--evaluation", help="A folder of evaluation data in any format; repeatable."),
+        list[Path] | None,
+        typer.Option(
+            "--evaluation",
+            envvar="VIDENCE_DATA",
+            help="A folder of evaluation data in any format; repeatable. By default what eval runs on.",
+        ),
     ] = None,
     agreement: Annotated[
         float, typer.Option(min=0.5, max=1.0, help="Share of users that an answer needs where they differ.")
@@ -67,7 +72,7 @@ def incorporate(
             sources=tuple(sources or ("feedback", "queue")),
             onto=tuple(onto or ()),
             held_out=tuple(held_out or ()),
-            evaluation=tuple(evaluation or ()),
+            evaluation=tuple(map(str, evaluation or ())),
             agreement=agreement,
             exclude=tuple(exclude or ()),
             confirmed=confirmed,

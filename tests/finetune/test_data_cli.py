@@ -72,3 +72,20 @@ def test_what_is_copied_into_commands_is_shown_whole_on_a_narrow_screen(tmp_path
     assert item.id in shown
     shown = CliRunner().invoke(app, ["data", "list"], env={"COLUMNS": "80"}).stdout
     assert Dataset(home / "finetune" / "data" / "photos").record.version in shown
+
+
+def test_the_folder_that_eval_runs_on_is_kept_out_without_being_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exam = source(tmp_path / "exam", 7)
+    fixes = [{"question": f"What is {n}?", "answer": "dots", "image": f"{n}.png"} for n in (7, 8)]
+    for seed in (7, 8):
+        put(tmp_path / "fixes" / f"{seed}.png", seed)
+    path = put(tmp_path / "fixes" / "fixes.jsonl", "\n".join(map(json.dumps, fixes)))
+    monkeypatch.setenv("VIDENCE_DATA", str(exam))
+    code, body = run("finetune", "incorporate", "--from", str(path), "--out", "new")
+    assert (code, body["rows"]) == (0, 1)
+    assert list(body["left_out"]) == [f"in evaluation set {exam / '7.png'}"]
+    run("finetune", "data", "captions", str(source(tmp_path / "photos", 7, 9)), "--out", "photos")
+    code, body = run("data", "check", "photos")
+    assert (code, body["overlap"]) == (1, 1)
