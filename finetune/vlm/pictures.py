@@ -15,6 +15,7 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
+from finetune.data.lines import file_lines
 from finetune.synth.chart import make_chart
 from finetune.synth.chart_code import plotting_code
 from finetune.synth.chart_light import draw_light
@@ -120,7 +121,7 @@ def scans(folder: Path, rng: Random, crops: int) -> Iterator[Picture]:
     from PIL import Image
 
     organs: dict[str, str] = {}
-    for line in (folder / "dev.jsonl").read_text().splitlines():
+    for line in file_lines(folder / "dev.jsonl"):
         row = json.loads(line)
         organs[row["image_name"]] = {"HEAD": "head", "CHEST": "chest", "ABD": "abdomen"}[row["image_organ"]]
     for name in sorted(organs):

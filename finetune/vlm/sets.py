@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 
 from finetune.data.dataset import Dataset
+from finetune.data.lines import file_lines
 from finetune.data.rows import DatasetRecord, Split, TrainRow
 from finetune.synth.chart import Chart, make_chart
 from finetune.synth.chart_code import plotting_code
@@ -22,7 +26,7 @@ _LIGHT = {"train": 0.75, "dev": 0.75, "test": 0.3}  # the rest is drawn by matpl
 
 def write_charts(folder: Path, count: int, *, dev: int = 100) -> DatasetRecord:
     """Draw training and dev charts and ask about them; nothing of the test charts is in them."""
-    with Sandbox(folder / "fonts") as sandbox:
+    with _drawing() as sandbox:
         rows = [row for number in range(count) for row in _chart_rows(folder, number, "train", sandbox)]
         rows += [row for number in range(dev) for row in _chart_rows(folder, number, "dev", sandbox)]
     return Dataset(folder).write("embedded-charts", rows)
@@ -30,7 +34,7 @@ def write_charts(folder: Path, count: int, *, dev: int = 100) -> DatasetRecord:
 
 def write_test_charts(folder: Path, count: int) -> DatasetRecord:
     """Draw test charts in themes, fonts, shades and words not trained on, many from public tables."""
-    with Sandbox(folder / "fonts") as sandbox:
+    with _drawing() as sandbox:
         rows = [row for number in range(count) for row in _chart_rows(folder, number, "test", sandbox)]
     return Dataset(folder).write("embedded-charts-test", rows)
 
@@ -56,7 +60,7 @@ def write_scans(folder: Path, rad: Path) -> DatasetRecord:
     """Write VQA-RAD's development rows; images whose name says so are dev, the others train."""
     rows: list[TrainRow] = []
     stored: dict[str, tuple[str, str]] = {}
-    for line in (rad / "dev.jsonl").read_text().splitlines():
+    for line in file_lines(rad / "dev.jsonl"):
         item = json.loads(line)
         name = item["image_name"]
         if name not in stored:
@@ -79,6 +83,12 @@ def _chart_rows(folder: Path, number: int, split: Split, sandbox: Sandbox) -> li
         _row(stored, asked.question, asked.answer, asked.kind, split, "drawn", licence)
         for asked in questions(spec_of(chart), rng)
     ]
+
+
+@contextmanager
+def _drawing() -> Iterator[Sandbox]:
+    with tempfile.TemporaryDirectory() as fonts, Sandbox(Path(fonts)) as sandbox:
+        yield sandbox
 
 
 def _png(chart: Chart, sandbox: Sandbox) -> bytes:
