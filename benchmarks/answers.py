@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 import subprocess
 import sys
 import time
@@ -25,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from agents.check.quotes import occurs
 from benchmarks.common import add_data_option, print_figures
-from core.text import find_dates, find_numbers, squash
+from evals.suites.answers import FIXED, FIXED_UNANSWERABLE, is_right
 
 ROOT = Path(__file__).resolve().parents[1]
 COLLECTION = "vidence-docs"
@@ -36,8 +35,8 @@ _MIN_ANSWERED, _MIN_ABSTAINED = 40, 16
 def main() -> int:
     """Ask every question, score the replies and print the report."""
     options = _options()
-    answerable = _rows("questions.jsonl", options)
-    unanswerable = _rows("unanswerable.jsonl", options)
+    answerable = _rows(FIXED, options)
+    unanswerable = _rows(FIXED_UNANSWERABLE, options)
     if any("collection" in row for row in (*answerable, *unanswerable)):
         _index(options)
     started = time.perf_counter()
@@ -61,13 +60,13 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _rows(name: str, options: argparse.Namespace) -> list[dict[str, Any]]:
-    rows = [json.loads(line) for line in (ROOT / "benchmarks" / name).read_text().splitlines()]
+def _rows(path: Path, options: argparse.Namespace) -> list[dict[str, Any]]:
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
     kept = [row for row in rows if options.kind in (None, row["kind"])]
     missing = [row for row in kept if "image" in row and not (options.data / row["image"]).exists()]
     if missing:
         print(
-            f"{len(missing)} rows of {name} left out: no {missing[0]['image']} in {options.data}",
+            f"{len(missing)} rows of {path.name} left out: no {missing[0]['image']} in {options.data}",
             file=sys.stderr,
         )
     return [row for row in kept if row not in missing][: options.limit]
@@ -124,30 +123,6 @@ def _score(row: dict[str, Any], reply: dict[str, Any], options: argparse.Namespa
         mark = "ok " if scored["right"] else "-- "
         print(f"{mark}{row['id']} {status} {scored['confidence']:.2f} [{gold}] {said}"[:200], file=sys.stderr)
     return scored
-
-
-def is_right(short: str, gold: str) -> bool:
-    """Return whether a short answer says the gold answer, after normalising dates, numbers and punctuation.
-
-    A longer short answer counts when it holds the gold words in order and at most twice as many words.
-    """
-    if _letters(short) == _letters(gold):
-        return True
-    dates = [span.iso for span in find_dates(gold)]
-    if dates:
-        return [span.iso for span in find_dates(short)] == dates
-    numbers = find_numbers(gold)
-    if numbers and re.fullmatch(r"\W*(?:RM|\$)?\s*[\d.,]+\s*(?:%|million)?\W*", gold):
-        said = find_numbers(short)
-        return len(said) == 1 and abs(said[0].value - numbers[0].value) < 1e-9
-    wanted, said_words = squash(gold).split(), re.findall(r"[\w'./~-]+", squash(short))
-    plain = [word.strip(".,`*") for word in wanted]
-    text = " ".join(word.strip(".,`*") for word in said_words)
-    return f" {' '.join(plain)} " in f" {text} " and len(said_words) <= 2 * len(plain) + 6
-
-
-def _letters(text: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", squash(text))
 
 
 def broken_citations(reply: dict[str, Any]) -> list[str]:

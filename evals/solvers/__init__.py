@@ -1,0 +1,1 @@
+"""What suites answer with: the graph, collections and readers of the process, opened once for a run."""

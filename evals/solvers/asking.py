@@ -1,0 +1,164 @@
+"""Questions through the real graph, as `vidence ask` runs it, and what a result says of its evidence."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from agents.check.quotes import occurs
+from core.contracts import Citation, Evidence, ModelRef, RunResult
+from core.errors import VidenceError
+from core.run_store import MemoryRunStore
+from core.settings import Settings
+from evals.run.registry import OpenSolver, Place
+from evals.run.sample import Output, Sample, Seen, Spent
+from evals.solvers.bench import Bench, open_bench
+
+ROLES = ("planner", "answerer", "judge", "embeddings")
+_SHOWN = 400
+_DOC = "doc_id"
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What is asked: as the options of `vidence ask`. `images` are names of files of the data folders."""
+
+    question: str
+    images: Sequence[str] = ()
+    collections: Sequence[str] = ()
+    profile: str = "general"
+    declared: Sequence[str] = ()
+
+
+Asking = Callable[[Sample], Ask]
+
+
+async def ask(bench: Bench, asked: Ask) -> RunResult:
+    """Run the graph once, in memory: nothing of it is kept, and nothing of an earlier run is used.
+
+    Raises:
+        VidenceError: The run failed, as its error says; `invalid_input` when it asked back.
+    """
+    # A store of its own, so that a run's memory goes with it.
+    store = MemoryRunStore()
+    services = replace(bench.services, store=store)
+    graph = await asyncio.to_thread(_graph, bench, services)
+    run_id = uuid.uuid4().hex
+    payload = {
+        "question": asked.question,
+        "images": [{"path": str(bench.path(name)), "source": name} for name in asked.images],
+        "profile": asked.profile,
+        "collections": list(asked.collections),
+        "declared": list(asked.declared),
+        "thread_id": run_id,
+        "run_id": run_id,
+    }
+    config: Any = {
+        "configurable": {"thread_id": run_id},
+        "recursion_limit": bench.settings.max_steps * 4,
+    }
+    state = await graph.ainvoke(payload, config)
+    outcome = state.get("outcome") or {}
+    if outcome.get("status") == "failed":
+        raise VidenceError(**outcome["error"])
+    if run_id not in store.results:
+        # It waits for a reply, which nobody gives: a question back is no answer.
+        return RunResult(
+            run_id=run_id,
+            thread_id=run_id,
+            status="input_required",
+            question=asked.question,
+            profile=state.get("profile") or "general",
+        )
+    return RunResult.model_validate_json(store.results[run_id])
+
+
+def _graph(bench: Bench, services: Any) -> Any:
+    from graph.app import build_graph  # first: it sets how checkpoints are read
+
+    # Without a checkpointer the graph could not ask back.
+    from langgraph.checkpoint.memory import InMemorySaver  # isort: skip
+
+    return build_graph(bench.settings, checkpointer=InMemorySaver(), services=services)
+
+
+def output_of(result: RunResult, settings: Settings) -> Output:
+    """Return a run's result as an eval keeps it.
+
+    The answer holds the status, the short and long answer, the confidence, why it abstained, the documents
+    that it cites (`cited`), the ids of citations that are no evidence of the run or whose quote is not in it
+    (`invented`), and the sub-questions.
+    """
+    known = {item.id: item for item in result.evidence}
+    answer = {
+        "status": result.status,
+        "short": result.short_answer,
+        "text": result.answer,
+        "confidence": result.confidence,
+        "reason": result.abstain_reason,
+        "cited": _documents(result, known),
+        "citations": [citation.evidence_id for citation in result.citations],
+        "invented": [one.evidence_id for one in result.citations if not _holds(one, known)],
+        "plan": [part.question for part in result.plan],
+        "inspection": result.inspection.model_dump(mode="json") if result.inspection else None,
+    }
+    usage = result.usage
+    spent = Spent(
+        tokens_in=usage.tokens_in,
+        tokens_out=usage.tokens_out,
+        calls=usage.llm_calls + usage.vlm_calls + usage.tool_calls,
+        cost=(usage.tokens_in * settings.chat_price_in + usage.tokens_out * settings.chat_price_out) / 1e6,
+    )
+    seen = tuple(_seen(citation) for citation in result.citations)
+    return Output(answer=answer, evidence=seen, usage=spent)
+
+
+def _holds(citation: Citation, known: dict[str, Evidence]) -> bool:
+    item = known.get(citation.evidence_id)
+    return item is not None and occurs(citation.quote, item.content)
+
+
+def _documents(result: RunResult, known: dict[str, Evidence]) -> list[str]:
+    found: dict[str, None] = {}
+    for citation in result.citations:
+        item = known.get(citation.evidence_id)
+        name = item.metadata.get(_DOC) if item else None
+        found[str(name or citation.source)] = None
+    return list(found)
+
+
+def _seen(citation: Citation) -> Seen:
+    box = citation.locator.box
+    return Seen(id=citation.evidence_id, kind=citation.kind, text=citation.quote[:_SHOWN], box=box)
+
+
+class _Asker:
+    def __init__(self, bench: Bench, asking: Asking, models: dict[str, ModelRef]) -> None:
+        self._bench = bench
+        self._asking = asking
+        self.models = models
+
+    async def solve(self, sample: Sample, seed: int) -> Output:
+        """Ask the sample's question; an abstention is an output like any other."""
+        asked = await asyncio.to_thread(self._asking, sample)
+        return output_of(await ask(self._bench, asked), self._bench.settings)
+
+
+def asker(prepare: Callable[[Bench], Asking], *roles: str) -> OpenSolver:
+    """Return what opens a solver that asks the graph.
+
+    Args:
+        prepare: Indexes what is needed and returns how a sample is asked; blocking.
+        roles: Models beside the planner, answerer, judge and embeddings.
+    """
+
+    @contextmanager
+    def opened(place: Place) -> Iterator[_Asker]:
+        with open_bench(place) as bench:
+            yield _Asker(bench, prepare(bench), bench.models(*ROLES, *roles))
+
+    return opened
