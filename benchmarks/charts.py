@@ -11,7 +11,6 @@ OCR results are cached by content under the system's temporary folder.
 from __future__ import annotations
 
 import argparse
-import csv
 import hashlib
 import json
 import re
@@ -37,6 +36,7 @@ from benchmarks.common import add_data_option
 from core.contracts import Candidate, ChartTable, Evidence, Locator, OcrLine
 from core.errors import VidenceError
 from core.text import find_numbers
+from evals.suites.charts import cells_of_file
 from models.charts import read_chart
 from tools.read_chart import cell_text
 
@@ -84,8 +84,8 @@ def ratio(a: str, b: str) -> float:
 
 
 def match_cells(
-    truth: Sequence[tuple[str, str, float]], table: ChartTable
-) -> list[tuple[tuple[str, str, float], float | None, float]]:
+    truth: Sequence[Sequence[Any]], table: ChartTable
+) -> list[tuple[Sequence[Any], float | None, float]]:
     """Pair true cells with read ones by name: (true cell, read value or None, confidence)."""
     one = len({series for series, _, _ in truth}) <= 1
     read_names = list(dict.fromkeys(cell.series for cell in table.rows))
@@ -170,28 +170,6 @@ def _report(good: dict[str, list[bool]], sure: Sequence[tuple[float, bool]]) -> 
     print("confidence   ", calibration(sure))
 
 
-def truth_of(path: Path, *, first_only: bool = False) -> list[tuple[str, str, float]]:
-    """Return the cells of a true table: first column names, every numeric column is a series."""
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = list(csv.DictReader(file))
-    if not rows:
-        return []
-    columns = [name for name in rows[0] if name is not None]
-    series = [name for name in columns[1:] if all(_is_number(row[name]) for row in rows)]
-    if first_only:
-        # Helper columns of a drawing (heights, adjusted scales) are not what the chart states.
-        series = series[:1]
-    return [(name, row[columns[0]], float(row[name])) for row in rows for name in series]
-
-
-def _is_number(text: str | None) -> bool:
-    try:
-        float(text or "")
-    except ValueError:
-        return False
-    return True
-
-
 EXPECTED = {
     "scatter_plot": ("scatter",), "choropleth_map": ("map",), "heatmap": ("heatmap",),
     "stacked_area_chart": ("area",), "area_chart": ("area",),
@@ -273,7 +251,7 @@ def misleading(root: Path, *, cli: bool, verbose: bool) -> None:
         kind = row["plot"]
         if kind in READABLE:
             lone = table is None or len({cell.series for cell in table.rows}) <= 1
-            truth = truth_of(
+            truth = cells_of_file(
                 root / row["csv"], first_only=lone and kind in ("line_chart", "pie_chart", "bar_chart")
             )
             pairs = match_cells(truth, table) if table else [(cell, None, 0.0) for cell in truth]

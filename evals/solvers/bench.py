@@ -11,7 +11,7 @@ import hashlib
 import json
 import shutil
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -26,6 +26,7 @@ from evals.run.solver import FunctionSolver
 from graph.services import Services, open_services
 
 T = TypeVar("T")
+AsyncAnswer = Callable[[Sample], Awaitable[Output]]
 _INDEXING = ("core", "models", "knowledge")
 """Rooms whose code decides what an index holds."""
 _KEPT = 3
@@ -69,6 +70,11 @@ class Bench:
         if self.data is not None and (self.data / name).is_file():
             return self.data / name
         return self.home.parent.parent / name
+
+    async def image(self, name: str) -> str:
+        """Put an image that a sample names into the store, and return its content hash."""
+        stored = await asyncio.to_thread(self.services.images.add_path, self.path(name))
+        return stored.sha256
 
     def collection(
         self,
@@ -180,6 +186,27 @@ def eval_home(settings: Settings) -> Path:
         for path in sorted((root / room).rglob("*.py")):
             digest.update(path.read_bytes())
     return settings.root / "evals" / digest.hexdigest()[:16]
+
+
+class _AsyncSolver:
+    def __init__(self, answer: AsyncAnswer, models: Mapping[str, ModelRef]) -> None:
+        self._answer = answer
+        self.models = models
+
+    async def solve(self, sample: Sample, seed: int) -> Output:
+        """Answer without a thread of its own."""
+        return await self._answer(sample)
+
+
+def async_solver(make: Callable[[Bench], AsyncAnswer], *roles: str) -> OpenSolver:
+    """Return what opens a solver that awaits; like `bench_solver` otherwise."""
+
+    @contextmanager
+    def opened(place: Place) -> Iterator[_AsyncSolver]:
+        with open_bench(place) as bench:
+            yield _AsyncSolver(make(bench), bench.models(*roles))
+
+    return opened
 
 
 def bench_solver(make: Callable[[Bench], Callable[[Sample, int], Output]], *roles: str) -> OpenSolver:
