@@ -5,13 +5,15 @@ The checks lean to refusal: a true claim refused costs an abstention, a false on
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
+from agents.check.commands import is_command
 from agents.check.derived import derived_faults
 from agents.check.overlap import MIN_COVERAGE, best_window, coverage, key_words, names_missing
 from agents.check.polarity import polarity_faults
 from agents.check.quantities import figure_faults
-from agents.check.quotes import is_command, occurs, split_text, surroundings
+from agents.check.quotes import occurs, split_text, surroundings
 from core.contracts import (
     Candidate,
     Citation,
@@ -25,6 +27,7 @@ from core.contracts import (
 )
 
 _SEEN: frozenset[EvidenceKind] = frozenset({"vlm", "region"})
+_VERDICT = re.compile(r"\s*(?:yes|no|maybe|[A-H])\s*[.)]?\s*$", re.I)
 _OCR: frozenset[EvidenceKind] = frozenset({"ocr", "chart"})
 
 
@@ -94,7 +97,7 @@ def check_candidate(candidate: Candidate, evidence: Mapping[str, Evidence]) -> C
     ]
     faults = _answer_faults(candidate, alive) if alive else ["no claim stands"]
     return CheckedCandidate(
-        candidate=candidate,
+        candidate=_backed(candidate, alive) if candidate.route == "chat" else candidate,
         claims=tuple(result.claim for result in checked),
         survives=not faults,
         reasons=(*faults, *(reason for result in checked for reason in result.reasons)),
@@ -162,13 +165,31 @@ def _answer_faults(candidate: Candidate, alive: Sequence[DraftClaim]) -> list[st
     places = (citation.locator for draft in alive for citation in draft.citations)
     if any(_names_place(answer, locator) for locator in places):
         return []  # `path:line` is where the citation points, not something that it says
-    if candidate.answer_type in ("yes_no", "choice"):
+    if candidate.answer_type in ("yes_no", "choice") and (
+        candidate.route != "chat" or _VERDICT.match(answer)
+    ):
         return []  # a letter or a yes stands for a claim and is in no quote
-    backing = "\n".join(text for draft in alive for text in (draft.text, *(c.quote for c in draft.citations)))
+    backing = _backing(alive)
     faults = figure_faults(answer, backing)
     if key_words(answer) and coverage(answer, backing, joined=True) < MIN_COVERAGE:
         faults.append("the short answer says more than its claims")
     return faults
+
+
+def _backing(alive: Sequence[DraftClaim]) -> str:
+    return "\n".join(text for draft in alive for text in (draft.text, *(c.quote for c in draft.citations)))
+
+
+def _backed(candidate: Candidate, alive: Sequence[DraftClaim]) -> Candidate:
+    """Return a model's candidate with an answer that its standing claims carry, word by word if need be."""
+    backing = _backing(alive)
+    for sentence in split_text(candidate.answer) or [""]:
+        extra = key_words(sentence) and coverage(sentence, backing, joined=True) < MIN_COVERAGE
+        if extra or figure_faults(sentence, backing) or names_missing(sentence, backing):
+            # What it said beside its claims was never checked.
+            told = " ".join(dict.fromkeys(draft.text for draft in alive))
+            return candidate.model_copy(update={"answer": told})
+    return candidate
 
 
 def _names_place(answer: str, locator: Locator) -> bool:

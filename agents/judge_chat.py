@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field
 
 from agents.judge import RankedCandidate
 from agents.prompts import PROMPTS, fence
+from agents.quarantine import without_requests
 from agents.question import ParsedQuestion
 from core.errors import VidenceError
 
@@ -45,7 +46,8 @@ async def rerank(
     if len(top) < 2:
         return JudgedRanking(list(ranking))
     listed = "\n".join(
-        f"{place}. {fence(item.checked.candidate.answer)}" for place, item in enumerate(top, 1)
+        f"{place}. {fence(without_requests(item.checked.candidate.answer, question.keywords))}"
+        for place, item in enumerate(top, 1)
     )
     messages = [
         {"role": "system", "content": PROMPTS["judge.system"].text},

@@ -1,14 +1,16 @@
 """The chat planner: a served model proposes the next step as checked JSON; the rules stand behind it.
 
-The model sees sub-questions, statuses and fenced snippets. It can only name actions that the profile allows
-and images and collections that came with the question, by number and name; everything else is refused here,
-so that text inside a snippet cannot choose a tool, an image or an address.
+The model sees the question, the sub-questions, their statuses and how many findings of which kind came back,
+never what the findings say: no text of a document or an image can steer a plan, even by a model that obeys
+whatever it reads. It can only name actions that the profile allows and images and collections that came with
+the question, by number and name; everything else is refused here.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Literal
@@ -17,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from agents.clarify import missing
 from agents.planner import PlanDecision, Planner, PlanView
-from agents.prompts import PROMPTS, fence
+from agents.prompts import PROMPTS
 from agents.routes import possible
 from core.contracts import Action, InputRequired, SubQuestion
 from core.errors import VidenceError
@@ -25,8 +27,6 @@ from models.chat import ChatModel, InvalidReplyError
 
 MAX_SUBQUESTIONS = 5
 _MAX_WORDS = 400
-_MAX_SNIPPET = 240
-_SNIPPETS = 3
 _K = 8
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _ADDRESS = re.compile(r"\b(?:https?|ftp|file)://|\bwww\.", re.I)
@@ -118,7 +118,7 @@ def _with_cost(decision: PlanDecision, spent: PlanDecision) -> PlanDecision:
 
 
 def describe(view: PlanView) -> str:
-    """Write what the model may know: the question as asked, what is at hand, what came back (fenced)."""
+    """Write what the model may know: the question as asked, what is at hand, how much of what came back."""
     state = {
         "question": view.question.text,
         "clarifications": [{"asked": asked, "reply": reply} for asked, reply in view.replies],
@@ -138,11 +138,20 @@ def describe(view: PlanView) -> str:
     lines = [json.dumps(state, ensure_ascii=False)]
     for item in view.subquestions:
         status = view.errors.get(item.id, item.status)
-        lines.append(f"{item.id} [{item.action}, {status}] {item.question}")
-        if item.id in view.answers:
-            lines.append(fence(view.answers[item.id][:_MAX_SNIPPET]))
-        lines += [fence(found.snippet[:_MAX_SNIPPET]) for found in view.findings.get(item.id, ())[:_SNIPPETS]]
+        lines.append(f"{item.id} [{item.action}, {status}] {_as_planned(item, view)}")
+        kinds = Counter(found.kind for found in view.findings.get(item.id, ()))
+        found = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())) or "nothing"
+        lines.append(f"{item.id} found: {found}; answered: {'yes' if item.id in view.answers else 'no'}")
     return "\n".join(lines)
+
+
+def _as_planned(item: SubQuestion, view: PlanView) -> str:
+    """Return a sub-question as it was planned: an answer put into it is text of a document."""
+    words = item.question
+    for need in item.depends_on:
+        if answer := view.answers.get(need, "").strip():
+            words = words.replace(answer, f"{{{need}}}")
+    return words
 
 
 def _allowed(view: PlanView) -> set[Action]:

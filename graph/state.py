@@ -90,6 +90,7 @@ class State(InputState, total=False):
     checked: list[dict[str, Any]]
     ranking: list[dict[str, Any]]
     retried: bool
+    last_draft: bool
     stopped: str
     error: dict[str, Any] | None
     outcome: dict[str, Any]

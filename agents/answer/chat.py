@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from pydantic import BaseModel, Field
 
 from agents.profiles import Profile
 from agents.prompts import PROMPTS, fence
+from agents.quarantine import has_address, shown_to_models
 from agents.question import ParsedQuestion
 from core.contracts import Candidate, Citation, DraftClaim, Evidence
 from core.errors import VidenceError
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
 
 _EVIDENCE_SHOWN = 40
 _ROUTE_SCORE = 0.6
+_ASKS_ADDRESS = re.compile(
+    r"\b(?:web ?sites?|urls?|links?|domains?|home ?page|address(?:es)?|e-?mails?|contact|where|online)\b",
+    re.I,
+)
 
 
 class ChatClaim(BaseModel):
@@ -51,7 +57,8 @@ async def chat_answer(
     chat: ChatModel, question: ParsedQuestion, evidence: Sequence[Evidence], profile: Profile
 ) -> ChatAnswerReply:
     """Ask the answerer; its failure is recorded as a step and the extracted answers still stand."""
-    shown = sorted(evidence, key=lambda item: -item.score)[:_EVIDENCE_SHOWN]
+    kept = shown_to_models(evidence, question.keywords)
+    shown = sorted(kept, key=lambda item: -item.score)[:_EVIDENCE_SHOWN]
     system = f"{PROMPTS[profile.prompts['answer']].text}\n{PROMPTS['answer.structured'].text}"
     messages = [
         {"role": "system", "content": system},
@@ -82,7 +89,10 @@ async def chat_answer(
 def _candidate(answer: ChatAnswer, question: ParsedQuestion, evidence: Sequence[Evidence]) -> Candidate:
     by_id = {item.id: item for item in evidence}
     claims = []
+    addresses = _ASKS_ADDRESS.search(question.text) is not None or has_address(question.text)
     for claim in answer.claims:
+        if has_address(claim.text) and not addresses:
+            continue  # nobody asked where to click or to write
         item = by_id.get(claim.evidence_id)
         # An invented id yields a claim without a citation, which the check then drops.
         citations = (Citation.of(item, claim.quote),) if item else ()

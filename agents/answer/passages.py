@@ -17,7 +17,7 @@ from agents.answer.tables import Cell, read_row
 from agents.answer.units import Unit, units_of
 from agents.answer.wanted import Want, Wanted, wanted
 from agents.answer.yesno import is_aim, is_finding, verdict
-from agents.check.quotes import is_command
+from agents.check.commands import is_command
 from agents.question import ParsedQuestion
 from core.contracts import AnswerType, Candidate, Citation, DraftClaim
 from core.text import words

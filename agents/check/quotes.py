@@ -1,4 +1,3 @@
-# ruff: noqa: E501 - tables of words and patterns, one group to a line
 """Does a quote occur in its evidence? And what stands around it?
 
 A quote compares as people read it (`core.text.squash`), but it has to be whole: `3.00` is not a quote of
@@ -12,15 +11,6 @@ import unicodedata
 from functools import lru_cache
 
 from core.text import sentences, squash
-
-_COMMAND = re.compile(
-    r"\b(?:ignore|disregard|forget|override)\b.{0,40}\b(?:instruction|prompt|rule|direction|context|above|previous)"
-    r"|\b(?:system prompt|developer message|jailbreak)\b"
-    r"|\byou (?:must|should|will|have to|are to|need to) (?:now )?(?:answer|say|reply|respond|output|call|claim)\b"
-    r"|\b(?:answer|respond|reply) (?:only )?with\b.{0,60}\b(?:regardless|instead|no matter)\b"
-    r"|\bas an ai\b|\bassistant\s*:",
-    re.I | re.S,
-)
 
 
 @lru_cache(maxsize=1024)
@@ -96,8 +86,3 @@ def split_text(text: str) -> list[str]:
         else:
             block.append(stripped)
     return [piece for piece in pieces if piece]
-
-
-def is_command(text: str) -> bool:
-    """Return whether a text addresses the reader's software instead of stating something."""
-    return _COMMAND.search(text) is not None

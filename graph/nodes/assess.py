@@ -6,6 +6,7 @@ from typing import Any
 
 from agents.answer import propose_aside
 from agents.answer.base import AnswerTask
+from agents.quarantine import is_value, without_commands
 from agents.question import parse_question
 from core.contracts import SubQuestion
 from graph.budget import exhausted
@@ -54,8 +55,12 @@ async def _intermediate_answers(state: State, services: Services, items: list[Su
             if best is not None and best.locator.sha256:
                 answers[item.id] = best.locator.sha256
             continue
-        task = AnswerTask(parse_question(item.question), evidence, item.id, image_sizes(state))
+        task = AnswerTask(
+            parse_question(item.question), without_commands(evidence), item.id, image_sizes(state)
+        )
         proposals = await propose_aside(services.extractors, task)
-        if proposals.candidates:
-            answers[item.id] = proposals.candidates[0].short_answer
+        # It will stand in a later query: only what looks like a value may leave its document.
+        values = [one.short_answer for one in proposals.candidates if is_value(one.short_answer)]
+        if values:
+            answers[item.id] = values[0]
     return answers

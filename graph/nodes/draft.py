@@ -1,22 +1,30 @@
-"""draft: candidate answers from every route, for each need of the plan, then put together."""
+"""draft: candidate answers from every route, for each need of the plan, then put together.
+
+A served model speaks last: it is asked when no further round of tools can follow, so that nothing it says,
+whatever a document told it to say, can change what the agent does.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from agents.answer import Proposals, propose_aside
 from agents.answer.base import AnswerTask
 from agents.answer.direct import direct_answer
+from agents.checks import check_candidate
 from agents.compose import compose
+from agents.quarantine import without_commands
 from agents.question import ParsedQuestion, parse_question
 from core.contracts import Candidate, Evidence
+from graph.budget import exhausted
 from graph.gather import evidence_of
 from graph.needs import Need, final_needs
 from graph.reselection import reselected
 from graph.services import Services
 from graph.state import State
-from graph.view import image_sizes, profile_of, subquestions
+from graph.view import image_sizes, profile_of, subquestions, usage_of
 
 
 async def draft(state: State, services: Services) -> dict[str, Any]:
@@ -33,9 +41,10 @@ async def draft(state: State, services: Services) -> dict[str, Any]:
     update: dict[str, Any] = {
         "steps": [_failure(name) for name in drafted.failed],
         "usage": {},
+        "last_draft": await _is_last(drafted.candidates, state, services),
     }
     chat = services.models.chat("answerer")
-    if chat is not None and needs:
+    if chat is not None and needs and update["last_draft"]:
         from agents.answer.chat import chat_answer
 
         evidence = await evidence_of(services.store, state["run_id"], subquestions(state))
@@ -45,6 +54,24 @@ async def draft(state: State, services: Services) -> dict[str, Any]:
         update["usage"] = dict(reply.usage)
         update["steps"] += reply.steps
     return {"candidates": candidates, **update}
+
+
+async def _is_last(candidates: Sequence[Candidate], state: State, services: Services) -> bool:
+    """Whether no round of tools follows: something stands, or there is nothing left to try or to spend."""
+    stopped = state.get("stopped") or exhausted(
+        usage_of(state),
+        services.settings,
+        steps=len(state.get("steps", [])),
+        rounds=state.get("round", 0),
+    )
+    if state.get("retried") or stopped or not subquestions(state):
+        return True
+    for candidate in candidates:
+        ids = [citation.evidence_id for claim in candidate.claims for citation in claim.citations]
+        found = await services.store.get_evidence(state["run_id"], list(dict.fromkeys(ids)))
+        if check_candidate(candidate, {item.id: item for item in found}).survives:
+            return True
+    return False
 
 
 def _failure(name: str) -> dict[str, Any]:
@@ -62,7 +89,7 @@ async def _propose(question: ParsedQuestion, need: Need, state: State, services:
         services.store, state["run_id"], [*need.support, *need.routes]
     )
     kept = await reselected(question, evidence, state, services)
-    task = AnswerTask(question, kept.evidence, need.routes[0].id, image_sizes(state))
+    task = AnswerTask(question, without_commands(kept.evidence), need.routes[0].id, image_sizes(state))
     proposals = await propose_aside(services.extractors, task)
     return replace(proposals, failed=(*proposals.failed, *kept.failed))
 

@@ -29,6 +29,7 @@ _EMPTY: dict[str, Any] = {
     "checked": [],
     "ranking": [],
     "retried": False,
+    "last_draft": False,
     "stopped": "",
     "error": None,
     "outcome": {},

@@ -8,10 +8,8 @@ from agents.checks import CheckedCandidate
 from agents.judge import rank
 from agents.judge_chat import JudgedRanking, rerank
 from agents.question import parse_question
-from graph.budget import exhausted
 from graph.services import Services
 from graph.state import State
-from graph.view import subquestions, usage_of
 
 
 async def judge(state: State, services: Services) -> dict[str, Any]:
@@ -28,12 +26,6 @@ async def judge(state: State, services: Services) -> dict[str, Any]:
             "usage": ranking.usage,
             "steps": ranking.steps,
         }
-    stopped = state.get("stopped") or exhausted(
-        usage_of(state),
-        services.settings,
-        steps=len(state.get("steps", [])),
-        rounds=state.get("round", 0),
-    )
-    if state.get("retried") or stopped or not subquestions(state):
+    if state.get("last_draft"):
         return {"ranking": []}
     return {"ranking": [], "retried": True, "decision": {"next": "plan"}}

@@ -35,6 +35,9 @@ async def plan(state: State, services: Services) -> dict[str, Any]:
     if next_ == "act" and not ready:
         # Every proposed call already ran: planning more would only repeat it.
         next_ = "draft"
+    if next_ == "abstain" and view.nothing_survived and services.models.chat("answerer") is not None:
+        # A served answerer was not asked yet: it speaks last, on all that was found.
+        next_ = "draft"
     return {
         "plan": {id_: item.model_dump() for id_, item in changed.items()},
         "round": rounds + 1 if next_ in ("act", "ask") else rounds,

@@ -1,0 +1,109 @@
+"""What of a document may be used as evidence: statements; what gives orders is left out.
+
+A served model may obey any sentence that it is shown, so it is not shown those that ask for something and
+have nothing to do with the question. Nothing else of the agent rests on this filter: plans never see text of
+documents, and every claim is checked. It keeps answers useful where a document tries to take them over.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+from agents.check.commands import folded, is_command, is_forged, is_request
+from agents.check.overlap import stem
+from core.contracts import Evidence
+from core.text import content_words, sentences
+
+Rule = Callable[[str], bool]
+_ADDRESS = re.compile(r"\b(?:https?|ftp|file)://|\bwww\.|[\w.+-]+@[\w-]+\.\w", re.I)
+_ODD_START = re.compile(r"(?<=[.!?])\s+(?=[^\x00-\x7f])")
+_LONGEST_VALUE = 160
+_CODE_BLOCK = re.compile(r"```.*?(?:```|\Z)", re.S)
+_WITHHELD = "\n\n"
+"""A gap, so that no quote runs over it."""
+
+
+def without_commands(evidence: Sequence[Evidence]) -> list[Evidence]:
+    """Return the evidence without the sentences that address software; other pieces stay as they are."""
+    return _each(evidence, is_command)
+
+
+def shown_to_models(evidence: Sequence[Evidence], keywords: Sequence[str]) -> list[Evidence]:
+    """Return what a served model is shown: no commands, and no requests that do not bear on the question.
+
+    Args:
+        evidence: What the run found.
+        keywords: The content words of the question.
+    """
+    kept = []
+    for item in _each(evidence, _rule(keywords)):
+        if item.kind != "code" and "```" in item.content:
+            item = item.model_copy(update={"content": _CODE_BLOCK.sub(_WITHHELD, item.content).strip()})  # noqa: PLW2901
+        if item.content:
+            kept.append(item)
+    return kept
+
+
+def without_requests(text: str, keywords: Sequence[str]) -> str:
+    """Return a text as a served model is shown it, by the same rules as evidence."""
+    return cleaned(text, _rule(keywords))
+
+
+def _rule(keywords: Sequence[str]) -> Rule:
+    asked = {stem(word) for word in keywords}
+
+    def withheld(sentence: str) -> bool:
+        if is_command(sentence) or is_forged(sentence):
+            return True
+        return is_request(sentence) and not asked & {stem(word) for word in content_words(folded(sentence))}
+
+    return withheld
+
+
+def _each(evidence: Sequence[Evidence], withheld: Rule) -> list[Evidence]:
+    kept = []
+    for item in evidence:
+        if item.trust == "trusted" or item.kind == "code":
+            kept.append(item)
+            continue
+        content = cleaned(item.content, withheld)
+        if content == item.content:
+            kept.append(item)
+        elif content:
+            kept.append(item.model_copy(update={"content": content}))
+    return kept
+
+
+def cleaned(text: str, withheld: Rule) -> str:
+    """Return a text without the sentences that a rule withholds, with a gap in place of each."""
+    lines = []
+    for line in text.split("\n"):
+        parts = [part for whole in sentences(line) for part in _split_odd(whole)]
+        kept = [part for part in parts if not withheld(part)]
+        lines.append(line if len(kept) == len(parts) else _WITHHELD.join(kept))
+    return re.sub(r"\n{3,}", _WITHHELD, "\n".join(lines)).strip() if lines else ""
+
+
+def _split_odd(text: str) -> list[str]:
+    """Split where a sentence starts with a letter of another form, which hides it from a plain splitter."""
+    if text.isascii():
+        return [text]
+    parts = _ODD_START.split(text)
+    return [part for part in parts if part.strip()]
+
+
+def is_value(text: str) -> bool:
+    """Return whether a text of a document may stand in a later query: a name or a figure, nothing more."""
+    plain = text.strip()
+    return (
+        0 < len(plain) <= _LONGEST_VALUE
+        and "\n" not in plain
+        and not has_address(plain)
+        and not (is_command(plain) or is_forged(plain) or is_request(plain) and len(plain.split()) > 3)  # noqa: RUF021
+    )
+
+
+def has_address(text: str) -> bool:
+    """Return whether a text names a web address or a mail address."""
+    return _ADDRESS.search(folded(text)) is not None
