@@ -1,0 +1,1 @@
+"""Safety: planted instructions, unsafe requests, personal data; `evals/suites/safety.py` has the suites."""
