@@ -3,7 +3,7 @@
     python -m benchmarks.tool_selection [--data ../shared/data] [--part metatool|own|routing|all] [-o FILE]
 
 - metatool: all development requests over all 199 tools, nothing fitted on them; hit@1, 3 and 5.
-- own: `own_tools.jsonl`, 100 requests for the agent's own tools, mixed into the 199.
+- own: `own_tools.jsonl` of evals, 100 requests for the agent's own tools, mixed into the 199.
 - routing: the paraphrases of the suite `routing` through the real planner with the selector's top three. The
   baseline calls every tool that is possible in the same context. Accuracy: the tool of the right action is
   among those called (a question to split needs `search_text`). Requests that need no tool (an answer, a
@@ -32,13 +32,13 @@ from benchmarks.common import add_data_option, add_output_options, print_figures
 from core.contracts import Action
 from core.settings import Settings
 from evals.suites.routing import read_rows
+from evals.suites.rows import own
 from models.embeddings import Embedder, open_embedder
 from tools.cards import read_catalogue, registry_cards
 from tools.registry import default_registry
 from tools.selector import ToolSelector
 from tools.suggest import ToolSuggester
 
-HERE = Path(__file__).parent
 _KS = (1, 3, 5)
 _LATENCY = 200
 _BATCH = 256
@@ -147,7 +147,7 @@ def main() -> None:
         pairs = [(row["Query"], row["Tool"]) for row in rows]
         result["metatool"] = hits(ToolSelector(others, embedder), pairs)
     if args.part in ("own", "all"):
-        rows = read(HERE / "own_tools.jsonl")
+        rows = own("own_tools.jsonl")
         mixed = ToolSelector([*others, *registry_cards(default_registry())], embedder)
         result["own"] = hits(mixed, [(row["query"], row["tool"]) for row in rows])
     if args.part in ("routing", "all"):

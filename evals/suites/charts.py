@@ -100,6 +100,7 @@ def _image(chart: dict[str, Any]) -> str:
 @suite(
     "drawn_charts",
     family="charts",
+    timeout_s=300.0,
     open_solver=async_solver(lambda bench: chart_reader(bench, draw_chart), "ocr"),
     scorers=CELLS,
 )
@@ -130,6 +131,7 @@ def _asker(bench: Bench) -> Asking:
 @suite(
     "drawn_chart_questions",
     family="charts",
+    timeout_s=300.0,
     open_solver=asker(_asker, "ocr"),
     scorers=(RIGHT, INVENTED, ANSWERED),
 )
@@ -211,6 +213,7 @@ def _against_file(name: str, *, judged: bool = True) -> Scorer:
     "misleading_cells",
     family="charts",
     needs="misleading_chartqa",
+    timeout_s=300.0,
     open_solver=async_solver(chart_reader, "ocr"),
     scorers=(_against_file("cells_within"), _against_file("cell_error", judged=False)),
 )
@@ -248,6 +251,7 @@ def _trapped(sample: Sample, output: Output) -> float:
     "misleading_choice",
     family="charts",
     needs="misleading_chartqa",
+    timeout_s=300.0,
     open_solver=asker(_asker, "ocr"),
     scorers=(
         metric_scorer("choice", _chosen, _letter),
@@ -291,6 +295,7 @@ def _numbers_told(sample: Sample, output: Output) -> float | None:
     "opencqa",
     family="charts",
     needs="opencqa",
+    timeout_s=300.0,
     open_solver=asker(_asker, "ocr"),
     scorers=(
         Scorer("numbers_told", _numbers_told, help="Share of the numbers of the true answer that are said."),

@@ -204,7 +204,9 @@ def test_our_own_tools_are_found_among_199_others(data_root):
     folder = data_root / "metatool"
     if not folder.is_dir():
         pytest.skip(f"no MetaTool at {folder}")
-    lines = (Path(__file__).parents[2] / "benchmarks" / "own_tools.jsonl").read_text().splitlines()
+    lines = (
+        (Path(__file__).parents[2] / "evals" / "suites" / "data" / "own_tools.jsonl").read_text().splitlines()
+    )
     rows = [json.loads(line) for line in lines]
     cards = [*read_catalogue(folder / "tools.jsonl"), *registry_cards(default_registry())]
     chosen = ToolSelector(cards, open_embedder(Settings())).select_many([row["query"] for row in rows], 3)
