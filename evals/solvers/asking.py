@@ -90,8 +90,8 @@ def output_of(result: RunResult, settings: Settings) -> Output:
     """Return a run's result as an eval keeps it.
 
     The answer holds the status, the short and long answer, the confidence, why it abstained, the documents
-    that it cites (`cited`), the ids of citations that are no evidence of the run or whose quote is not in it
-    (`invented`), and the sub-questions.
+    that it cites (`cited`, with their texts in `quotes`), the ids of citations that are no evidence of the
+    run or whose quote is not in it (`invented`), and the sub-questions.
     """
     known = {item.id: item for item in result.evidence}
     answer = {
@@ -101,6 +101,7 @@ def output_of(result: RunResult, settings: Settings) -> Output:
         "confidence": result.confidence,
         "reason": result.abstain_reason,
         "cited": _documents(result, known),
+        "quotes": [[_document(citation, known), citation.quote] for citation in result.citations],
         "citations": [citation.evidence_id for citation in result.citations],
         "invented": [one.evidence_id for one in result.citations if not _holds(one, known)],
         "plan": [part.question for part in result.plan],
@@ -123,12 +124,12 @@ def _holds(citation: Citation, known: dict[str, Evidence]) -> bool:
 
 
 def _documents(result: RunResult, known: dict[str, Evidence]) -> list[str]:
-    found: dict[str, None] = {}
-    for citation in result.citations:
-        item = known.get(citation.evidence_id)
-        name = item.metadata.get(_DOC) if item else None
-        found[str(name or citation.source)] = None
-    return list(found)
+    return list(dict.fromkeys(_document(citation, known) for citation in result.citations))
+
+
+def _document(citation: Citation, known: dict[str, Evidence]) -> str:
+    item = known.get(citation.evidence_id)
+    return str((item.metadata.get(_DOC) if item else None) or citation.source)
 
 
 def _seen(citation: Citation) -> Seen:

@@ -1,3 +1,16 @@
 """The suites, a file for each task. A file has `SUITES`; a new one is listed here."""
 
-MODULES = ("routing", "safety", "passages", "answers", "charts", "documents", "tools", "known_failures")
+MODULES = (
+    "routing",
+    "safety",
+    "passages",
+    "answers",
+    "charts",
+    "documents",
+    "tools",
+    "code",
+    "biomedical",
+    "planning",
+    "pictures",
+    "known_failures",
+)

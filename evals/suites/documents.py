@@ -174,7 +174,7 @@ def _field_asker(bench: Bench) -> AsyncAnswer:
 
 
 def _said_fields(sample: Sample, output: Output) -> Any:
-    return output.answer["fields"]
+    return output.answer["fields"] if output.answer else {}  # a failed document has none
 
 
 def _true_fields(sample: Sample) -> dict[str, tuple[str, Any]]:

@@ -178,7 +178,10 @@ def pubmedqa_search(place: Place) -> Iterator[Sample]:
     """Biomedical questions over 1,000 abstracts: the one that each was written for (PubMedQA)."""
     for row in public(place, "pubmedqa/dev.jsonl"):
         yield from judged(
-            "pubmedqa_search", [(row["id"], row["question"])], {row["id"]: {row["pmid"]}}, source=row["year"]
+            "pubmedqa_search",
+            [(row["id"], row["question"])],
+            {row["id"]: {row["pmid"]}},
+            source=str(row["year"] or ""),
         )
 
 
