@@ -25,7 +25,7 @@ from core.settings import Settings
 from core.text import find_numbers, squash
 from server.cli.ask import show
 from server.cli.progress import Progress
-from server.demo_inputs import RECEIPT_TOTAL, draw_chart, draw_receipt, save_page
+from server.demo_inputs import RECEIPT_TOTAL, draw_chart, draw_receipt, draw_shares, save_page
 from server.report import write_report
 from server.session import AskRequest, ask
 
@@ -45,8 +45,10 @@ class Question:
 def questions(folder: Path) -> list[Question]:
     """Draw or save the inputs and return the questions about them."""
     receipt, chart, page = folder / "receipt.png", folder / "chart.png", folder / "page.png"
+    shares = folder / "shares.png"
     draw_receipt(receipt)
     truth = draw_chart(chart)
+    draw_shares(shares)
     save_page(page)
 
     def chart_right(result: RunResult) -> bool:
@@ -75,6 +77,12 @@ def questions(folder: Path) -> list[Question]:
             ),
             chart_right,
             f"{truth.highest}, by {truth.lead:.1f}",
+        ),
+        Question(  # for the trained embedded VLM, with its token confidence
+            "look",
+            AskRequest(question="What type of chart is this?", images=(str(shares),)),
+            lambda result: result.short_answer == "pie chart",
+            "pie chart",
         ),
         Question(
             "documents",

@@ -79,6 +79,22 @@ def draw_chart(path: Path) -> ChartTruth:
     return ChartTruth(str(means.index[0]), float(means.iloc[0] - means.iloc[1]))
 
 
+def draw_shares(path: Path) -> None:
+    """Draw how many cars come from each origin as a pie."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+    from vega_datasets import data
+
+    counts = data.cars()["Origin"].value_counts()
+    figure, axes = plt.subplots(figsize=(5, 4), dpi=100)
+    axes.pie(counts.to_numpy(), labels=list(counts.index))
+    axes.set_title("Cars by origin")
+    figure.savefig(path)
+    plt.close(figure)
+
+
 def save_page(path: Path) -> None:
     """Save the scanned page that scikit-image ships (its heading: Region-based segmentation)."""
     from PIL import Image

@@ -77,10 +77,10 @@ def test_resuming_an_unknown_thread_says_so() -> None:
     assert (code, body["error"]["kind"]) == (2, "not_found")
 
 
-def test_the_stand_in_answers_what_pixels_prove_and_refuses_the_rest(picture: str) -> None:
+def test_look_answers_what_pixels_prove_and_refuses_what_it_was_not_trained_for(picture: str) -> None:
     code, body = call("look", picture, "What is the main colour of this image?")
     assert (code, body["short_answer"]) == (0, "blue")
-    assert body["model"]["name"] == "pixel-stand-in"
+    assert body["model"]["name"] == "vidence-embedded-vlm"
     code, body = call("look", picture, "Which animal is this?")
     assert (code, body["error"]["kind"]) == (3, "unavailable")
     assert "VIDENCE_VLM" in body["error"]["help"]
