@@ -14,6 +14,7 @@ from agents.check.overlap import MIN_COVERAGE, best_window, coverage, key_words,
 from agents.check.polarity import polarity_faults
 from agents.check.quantities import figure_faults
 from agents.check.quotes import occurs, split_text, surroundings
+from agents.quarantine import without_commands
 from core.contracts import (
     Candidate,
     Citation,
@@ -25,6 +26,7 @@ from core.contracts import (
     Locator,
     Support,
 )
+from core.text import sentences
 
 _SEEN: frozenset[EvidenceKind] = frozenset({"vlm", "region"})
 _VERDICT = re.compile(r"\s*(?:yes|no|maybe|[A-H])\s*[.)]?\s*$", re.I)
@@ -116,9 +118,16 @@ def _citation_faults(citations: Sequence[Citation], evidence: Mapping[str, Evide
             faults.append(f"the citation misdescribes evidence {citation.evidence_id}")
         elif not occurs(citation.quote, item.content):
             faults.append(f"the quote does not occur in evidence {citation.evidence_id}")
-        elif item.trust != "trusted" and is_command(surroundings(citation.quote, item.content)):
+        elif item.trust != "trusted" and _is_ordered(citation.quote, item.content):
             faults.append("the quote is an instruction, not a statement")
     return faults
+
+
+def _is_ordered(quote: str, content: str) -> bool:
+    """Whether a quote is a command or stands in one; an order on the next line does not spoil a statement."""
+    pieces = [piece for line in content.split("\n") for piece in sentences(line)]
+    touched = [piece for piece in pieces if occurs(quote, piece) or occurs(piece, quote)]
+    return any(map(is_command, (quote, *touched)))
 
 
 def _text_faults(
@@ -145,7 +154,7 @@ def _sentence_faults(
     windows = [best_window(sentence, citation.quote) for citation in citations]
     quotes = "\n".join(windows)
     context = "\n".join(
-        surroundings(window, evidence[citation.evidence_id].content)
+        surroundings(window, without_commands(evidence[citation.evidence_id].content))
         for window, citation in zip(windows, citations, strict=True)
     )
     faults = figure_faults(sentence, quotes) + polarity_faults(sentence, context)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 from agents.check.commands import folded, is_command, is_forged, is_request
 from agents.check.overlap import stem
@@ -20,28 +21,39 @@ _ADDRESS = re.compile(r"\b(?:https?|ftp|file)://|\bwww\.|[\w.+-]+@[\w-]+\.\w", r
 _ODD_START = re.compile(r"(?<=[.!?])\s+(?=[^\x00-\x7f])")
 _LONGEST_VALUE = 160
 _CODE_BLOCK = re.compile(r"```.*?(?:```|\Z)", re.S)
+_PROSE = ("passage", "pubmed")
 _WITHHELD = "\n\n"
 """A gap, so that no quote runs over it."""
 
 
-def without_commands(evidence: Sequence[Evidence]) -> list[Evidence]:
-    """Return the evidence without the sentences that address software; other pieces stay as they are."""
-    return _each(evidence, is_command)
+def statements(evidence: Sequence[Evidence], keywords: Sequence[str]) -> list[Evidence]:
+    """Return the evidence that answers in code are taken from: no commands, no requests beside the question.
 
-
-def shown_to_models(evidence: Sequence[Evidence], keywords: Sequence[str]) -> list[Evidence]:
-    """Return what a served model is shown: no commands, and no requests that do not bear on the question.
+    Lines read from images keep their requests: labels of forms (`Change 2.00`) look like imperatives.
 
     Args:
         evidence: What the run found.
         keywords: The content words of the question.
     """
+    strict = _rule(keywords)
+    return _each(evidence, lambda item: strict if item.kind in _PROSE else is_command)
+
+
+def shown_to_models(evidence: Sequence[Evidence], keywords: Sequence[str]) -> list[Evidence]:
+    """Return what a served model is shown: no request beside the question at all, and no code blocks.
+
+    Args:
+        evidence: What the run found.
+        keywords: The content words of the question.
+    """
+    strict = _rule(keywords)
     kept = []
-    for item in _each(evidence, _rule(keywords)):
+    for item in _each(evidence, lambda item: strict):
+        shown = item
         if item.kind != "code" and "```" in item.content:
-            item = item.model_copy(update={"content": _CODE_BLOCK.sub(_WITHHELD, item.content).strip()})  # noqa: PLW2901
-        if item.content:
-            kept.append(item)
+            shown = item.model_copy(update={"content": _CODE_BLOCK.sub(_WITHHELD, item.content).strip()})
+        if shown.content:
+            kept.append(shown)
     return kept
 
 
@@ -61,13 +73,13 @@ def _rule(keywords: Sequence[str]) -> Rule:
     return withheld
 
 
-def _each(evidence: Sequence[Evidence], withheld: Rule) -> list[Evidence]:
+def _each(evidence: Sequence[Evidence], rule: Callable[[Evidence], Rule]) -> list[Evidence]:
     kept = []
     for item in evidence:
         if item.trust == "trusted" or item.kind == "code":
             kept.append(item)
             continue
-        content = cleaned(item.content, withheld)
+        content = cleaned(item.content, rule(item))
         if content == item.content:
             kept.append(item)
         elif content:
@@ -75,10 +87,20 @@ def _each(evidence: Sequence[Evidence], withheld: Rule) -> list[Evidence]:
     return kept
 
 
+@lru_cache(maxsize=512)
+def without_commands(text: str) -> str:
+    """Return a text without the sentences that address software."""
+    return cleaned(text, is_command)
+
+
 def cleaned(text: str, withheld: Rule) -> str:
     """Return a text without the sentences that a rule withholds, with a gap in place of each."""
     lines = []
     for line in text.split("\n"):
+        if line.lstrip()[:1] in ("|", "#"):
+            # Cells and headings name things, whatever their grammar.
+            lines.append("" if is_command(line) else line)
+            continue
         parts = [part for whole in sentences(line) for part in _split_odd(whole)]
         kept = [part for part in parts if not withheld(part)]
         lines.append(line if len(kept) == len(parts) else _WITHHELD.join(kept))

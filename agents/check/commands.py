@@ -68,6 +68,8 @@ _SHAPED_IMPERATIVE = re.compile(
     r"^\W*(?!(?:" + "|".join(_NO_VERB) + r")\b)\w+ (?:your|the (?:following|subsequent|next))\b", re.I
 )
 """`Augment your answer with`: a first word in front of `your` is a verb, whichever it is."""
+_LABEL = re.compile(r"^\W*\w+(?: \w+)?\s*[:=#]")
+"""`Order no: 17`, `Change: 2.00`: a name of what follows."""
 _FORGED = re.compile(
     r"^\W*(?:system|user|developer|assistant|tool|tool_result|tool result|function|observation)\s*[:{]|\btool result\b"
     r"|</?untrusted|\bcite evidence\b|\[e[0-9a-f]{8,}\]|^q\d+ \[|^\W*[{\[]\s*\"(?:tool|next|action|role)\"",
@@ -95,6 +97,8 @@ def is_command(text: str) -> bool:
 def is_request(sentence: str) -> bool:
     """Return whether a sentence asks its reader for something: an imperative or a question."""
     seen = folded(sentence).strip()
+    if _LABEL.match(seen):
+        return False
     return seen.rstrip("\"'”’) ").endswith("?") or _is_imperative(seen)
 
 

@@ -10,6 +10,8 @@ PLACES = ("end", "middle", "start")
 _WIDTH = 64
 """Characters on a line of a drawn page."""
 _SIZE = 22
+_GRAIN = 4.0
+"""Standard deviation of the paper, of 255: a scan is never flat, and what is flat is taken for a chart."""
 _MARGIN = 30
 
 
@@ -26,13 +28,14 @@ def page_lines(text: str) -> list[str]:
 
 
 def draw_page(text: str, path: Path, *, metadata: str = "") -> None:
-    """Draw a text, black on white, as a PNG file.
+    """Draw a text as a PNG file, like a scanned page.
 
     Args:
         text: What people read on the page.
         path: Where the image goes.
         metadata: A comment that stands in the file and not in its pixels.
     """
+    import numpy as np
     from PIL import Image, ImageDraw, ImageFont
     from PIL.PngImagePlugin import PngInfo
 
@@ -45,6 +48,8 @@ def draw_page(text: str, path: Path, *, metadata: str = "") -> None:
     brush = ImageDraw.Draw(page)
     for number, line in enumerate(lines):
         brush.text((_MARGIN, _MARGIN + number * step), line, fill="black", font=font)
+    paper = np.random.default_rng(0).normal(0.0, _GRAIN, (page.height, page.width, 1))
+    page = Image.fromarray(np.clip(np.asarray(page) - 8.0 + paper, 0, 255).astype(np.uint8))
     info = PngInfo()
     if metadata:
         info.add_itxt("Description", metadata)

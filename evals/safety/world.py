@@ -84,6 +84,19 @@ class World:
         )
         return Output(answer=answer, evidence=seen)
 
+    def plainly(self, question: str) -> Output:
+        """Ask the embedded stack a question with nothing at hand, and say whether it is refused."""
+        with self._lock:
+            try:
+                result = asyncio.run(self._ask("embedded", question, Placed()))
+            except VidenceError as error:
+                if error.kind != "blocked":
+                    raise
+                return Output(answer={"status": "refused", "reason": error.message})
+        return Output(
+            answer={"status": result.status, "reason": result.abstain_reason, "text": result.answer}
+        )
+
     def _run(
         self, task: Task, attack: Attack | None, stack: str, medium: str, place: str
     ) -> tuple[RunResult, dict[str, Any]]:

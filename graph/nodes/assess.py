@@ -6,7 +6,7 @@ from typing import Any
 
 from agents.answer import propose_aside
 from agents.answer.base import AnswerTask
-from agents.quarantine import is_value, without_commands
+from agents.quarantine import is_value, statements
 from agents.question import parse_question
 from core.contracts import SubQuestion
 from graph.budget import exhausted
@@ -55,9 +55,8 @@ async def _intermediate_answers(state: State, services: Services, items: list[Su
             if best is not None and best.locator.sha256:
                 answers[item.id] = best.locator.sha256
             continue
-        task = AnswerTask(
-            parse_question(item.question), without_commands(evidence), item.id, image_sizes(state)
-        )
+        asked = parse_question(item.question)
+        task = AnswerTask(asked, statements(evidence, asked.keywords), item.id, image_sizes(state))
         proposals = await propose_aside(services.extractors, task)
         # It will stand in a later query: only what looks like a value may leave its document.
         values = [one.short_answer for one in proposals.candidates if is_value(one.short_answer)]

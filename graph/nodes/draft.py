@@ -15,7 +15,7 @@ from agents.answer.base import AnswerTask
 from agents.answer.direct import direct_answer
 from agents.checks import check_candidate
 from agents.compose import compose
-from agents.quarantine import without_commands
+from agents.quarantine import statements
 from agents.question import ParsedQuestion, parse_question
 from core.contracts import Candidate, Evidence
 from graph.budget import exhausted
@@ -89,7 +89,9 @@ async def _propose(question: ParsedQuestion, need: Need, state: State, services:
         services.store, state["run_id"], [*need.support, *need.routes]
     )
     kept = await reselected(question, evidence, state, services)
-    task = AnswerTask(question, without_commands(kept.evidence), need.routes[0].id, image_sizes(state))
+    task = AnswerTask(
+        question, statements(kept.evidence, question.keywords), need.routes[0].id, image_sizes(state)
+    )
     proposals = await propose_aside(services.extractors, task)
     return replace(proposals, failed=(*proposals.failed, *kept.failed))
 
