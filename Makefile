@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 VIDENCE_TORCH_SPEC ?= torch==2.13.0
 EXTRAS := vision,rag,llm,evals,demo,dev
 
-.PHONY: help setup setup-ml setup-vllm serve-vllm-test demo test test-ml test-marked lint typecheck format dev schemas diagram bench bench-retrieval finetune-smoke clean
+.PHONY: help setup setup-ml setup-vllm serve-vllm-test demo test test-ml test-marked lint typecheck format dev schemas diagram bench bench-retrieval eval finetune-smoke clean
 
 help: ## List what a newcomer can do
 	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -74,6 +74,13 @@ bench: setup ## Measure the graph's overhead, routing and answers (see docs/stat
 	$(BIN)/python -m benchmarks.overhead
 	$(BIN)/python -m benchmarks.routing
 
+# With VIDENCE_DATA the public sets run too; EVAL_OPTIONS='--limit 100' makes that short, EVAL_BASE compares.
+# A run that was interrupted goes on; after a change of code give another EVAL_RUN, or remove the file.
+EVAL_SUITES ?= all
+EVAL_OPTIONS ?=
+EVAL_BASE ?=
+EVAL_RUN ?= build/eval/run-$(shell git rev-parse --short HEAD 2>/dev/null || echo local).jsonl
+
 # One module a line, each with its own --help; a module that lacks its data says so and fails.
 RETRIEVAL_BENCHMARKS ?= retrieval bioasq images sebe commits pubmed_faults scale tool_selection code_questions
 
@@ -81,6 +88,12 @@ bench-retrieval: setup ## Measure search: passages, images, code, tools (see doc
 	@status=0; for module in $(RETRIEVAL_BENCHMARKS); do \
 		echo "== benchmarks.$$module"; $(BIN)/python -m benchmarks.$$module || status=1; \
 	done; exit $$status
+
+eval: setup ## Run every eval suite at hand and write build/eval/report.html and summary.md (see docs/evals.md)
+	@mkdir -p build/eval
+	OMP_NUM_THREADS=1 $(BIN)/vidence eval run $(EVAL_SUITES) $(EVAL_OPTIONS) -o $(EVAL_RUN)
+	$(BIN)/vidence eval report $(EVAL_RUN) $(if $(EVAL_BASE),--base $(EVAL_BASE)) \
+		-o build/eval/report.html --markdown build/eval/summary.md
 
 finetune-smoke: setup-ml ## Train, merge, register, gate, serve and ask a tiny model (under 10 minutes)
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.finetune_smoke

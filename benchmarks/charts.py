@@ -90,7 +90,7 @@ def match_cells(
     one = len({series for series, _, _ in truth}) <= 1
     read_names = list(dict.fromkeys(cell.series for cell in table.rows))
     unnamed = all(re.fullmatch(r"Series \d+", name) for name in read_names)
-    pairs = []
+    pairs: list[tuple[Sequence[Any], float | None, float]] = []
     for series, category, value in truth:
         best, score = None, 0.0
         for cell in table.rows:
