@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _NAME = "chunks"
+_opening = threading.RLock()
+"""Held while a client is opened or closed: chromadb's own table of open folders knows no threads."""
 _BATCH = 1000
 _PAGE = 20_000
 # A wide beam: it finds 99.97% of the exact top ten among 5,183 abstracts.
@@ -111,7 +113,7 @@ class _Chroma:
 
     def close(self) -> None:
         """Let go of files and connections."""
-        with self._lock:
+        with self._lock, _opening:
             if self._client is not None:
                 self._client.close()
             self._client = self._collection = None
@@ -129,7 +131,8 @@ class ChromaFiles(_Chroma):
         from chromadb.config import Settings
 
         self._folder.mkdir(parents=True, exist_ok=True)
-        return chromadb.PersistentClient(str(self._folder), settings=Settings(anonymized_telemetry=False))
+        with _opening:
+            return chromadb.PersistentClient(str(self._folder), settings=Settings(anonymized_telemetry=False))
 
     def _fail(self, error: Exception) -> VidenceError:
         return VidenceError(
