@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from knowledge.store.chroma import ChromaFiles
 
 
+def use_at_once(folder: Path, count: int = 6) -> list[BaseException]:
+    """Open a folder from several threads at the same moment, and return what they raised."""
+    stores = [ChromaFiles(folder) for _ in range(count)]
+    barrier = threading.Barrier(count)
+
+    def use(store: ChromaFiles) -> int:
+        barrier.wait()
+        return store.count()
+
+    with ThreadPoolExecutor(count) as pool:
+        raised = [future.exception() for future in [pool.submit(use, store) for store in stores]]
+    for store in stores:
+        store.close()
+    return [error for error in raised if error is not None]
+
+
 def test_a_folder_that_several_threads_open_at_once_can_be_used_by_all(tmp_path: Path) -> None:
     for turn in range(3):
-        folder = tmp_path / str(turn)
-        stores = [ChromaFiles(folder) for _ in range(6)]
-        barrier = threading.Barrier(len(stores))
-        failed: list[Exception] = []
-
-        def use(store: ChromaFiles, barrier: threading.Barrier = barrier) -> None:
-            barrier.wait()
-            try:
-                store.count()
-            except Exception as error:
-                failed.append(error)
-
-        threads = [threading.Thread(target=use, args=(store,)) for store in stores]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert not failed
-        for store in stores:
-            store.close()
+        assert not use_at_once(tmp_path / str(turn))
