@@ -22,6 +22,11 @@ _COLOURS: dict[str, tuple[float, float]] = {
 }  # fmt: skip
 
 
+_FLAT, _FLAT_GREY = 0.8, 0.93
+"""Grey scans of things on an empty ground are flat too, up to .92: without colour more is wanted."""
+_VIVID = 0.004
+
+
 class PixelFacts(Contract):
     """Measured facts of an image; shares are fractions of its pixels, 0 to 1."""
 
@@ -31,6 +36,8 @@ class PixelFacts(Contract):
     height: int
     grayscale: bool
     brightness: float
+    drawn: bool = False
+    """Whether a program drew it: large areas of exactly one colour, whatever the page's colour."""
     colours: tuple[tuple[str, float], ...]
     """Colour names with their shares, largest first, only those of 5% or more."""
 
@@ -44,7 +51,8 @@ def describe(pixels: NDArray[np.uint8]) -> PixelFacts:
     small = pixels[::step, ::step].astype(np.float32) / 255.0
     spread = small.max(axis=2) - small.min(axis=2)
     grayscale = bool(np.quantile(spread, 0.99) < 0.06)
-    kind, confidence = _kind(small, spread, grayscale=grayscale)
+    flat, vivid = _flat(small), float((spread > 0.1).mean())
+    kind, confidence = _kind(small, spread, flat, vivid, grayscale=grayscale)
     return PixelFacts(
         kind=kind,
         kind_confidence=confidence,
@@ -52,26 +60,31 @@ def describe(pixels: NDArray[np.uint8]) -> PixelFacts:
         height=height,
         grayscale=grayscale,
         brightness=round(float(small.mean()), 3),
+        drawn=flat > _FLAT and (vivid > _VIVID or flat > _FLAT_GREY),
         colours=_colour_shares(small, spread),
     )
 
 
-def _kind(
-    small: NDArray[np.float32], spread: NDArray[np.float32], *, grayscale: bool
-) -> tuple[ImageKind, float]:
+def _flat(small: NDArray[np.float32]) -> float:
+    """Return the share of neighbours that are equally bright: .8 to 1 in drawings, below .7 in photos."""
     import numpy as np
 
     luma = small.mean(axis=2)
     across = float((np.abs(np.diff(luma, axis=1)) < 0.004).mean())
     down = float((np.abs(np.diff(luma, axis=0)) < 0.004).mean())
-    flat = (across + down) / 2
+    return (across + down) / 2
+
+
+def _kind(
+    small: NDArray[np.float32], spread: NDArray[np.float32], flat: float, vivid: float, *, grayscale: bool
+) -> tuple[ImageKind, float]:
+    luma = small.mean(axis=2)
     dark = float((luma < 0.35).mean())
     bright = float((luma > 0.75).mean())
     coloured = float((spread > 0.2).mean())
-    vivid = float((spread > 0.1).mean())
-    if flat > 0.8 and dark < 0.6 and (vivid > 0.004 or flat > 0.95):
-        # Drawn by a program: large areas of exactly one colour. Little colour: perhaps a plain page.
-        return "chart", min(0.95, flat) if vivid > 0.004 else 0.5
+    if flat > _FLAT and (vivid > _VIVID or (flat > 0.95 and dark < 0.6)):
+        # Drawn by a program. Little colour: perhaps a plain page.
+        return "chart", min(0.95, flat) if vivid > _VIVID else 0.5
     if bright > 0.55 and dark < 0.1 and coloured < 0.15:
         return "document", min(0.95, bright)
     if grayscale:

@@ -8,7 +8,7 @@ from typing import Any
 from core.errors import VidenceError, unavailable
 from models.pixels import PixelFacts
 from models.vlm import CAPABILITIES, VlmReply, answer_from_facts
-from models.vlm_scope import Family, drawn, family_of, offered
+from models.vlm_scope import Family, family_of, offered
 from models.vlm_shipped import Manifest
 from models.worker import JobRunner
 
@@ -55,7 +55,7 @@ class EmbeddedVlm:
 
     def _family(self, question: str, facts: PixelFacts) -> Family | None:
         family = family_of(question)
-        if family is None or not drawn(facts) or family not in offered(self._manifest.right):
+        if family is None or not facts.drawn or family not in offered(self._manifest.right):
             return None
         return family
 

@@ -11,8 +11,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from models.pixels import PixelFacts
-
 LEAST_RIGHT = 0.6
 """A family that was right less often than this on unseen pictures is not offered."""
 
@@ -122,8 +120,3 @@ def family_of(question: str) -> Family | None:
 def offered(right: Mapping[str, float]) -> list[Family]:
     """Return the families that were right often enough; `right` is the model card's share by family."""
     return [family for family in FAMILIES if right.get(family.name, 0.0) >= LEAST_RIGHT]
-
-
-def drawn(facts: PixelFacts) -> bool:
-    """Whether a picture was drawn by a program: the only kind that the embedded VLM was trained to read."""
-    return facts.kind == "chart"

@@ -18,10 +18,11 @@ CHART = PixelFacts(
     height=200,
     grayscale=False,
     brightness=0.8,
+    drawn=True,
     colours=(("white", 0.8), ("blue", 0.1)),
 )
-PHOTO = CHART.model_copy(update={"kind": "photo"})
-SCAN = CHART.model_copy(update={"kind": "scan", "grayscale": True})
+PHOTO = CHART.model_copy(update={"kind": "photo", "drawn": False})
+SCAN = CHART.model_copy(update={"kind": "scan", "grayscale": True, "drawn": False})
 
 
 class Runner:
