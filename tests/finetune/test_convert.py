@@ -166,10 +166,10 @@ def test_parquet_rows_bring_their_images_along(tmp_path: Path) -> None:
         {"image": {"bytes": png(1), "path": "a.png"}, "question": "What is it?", "answer": "a lung"},
         {"image": {"bytes": b"no image", "path": "b.png"}, "question": "And this?", "answer": "a heart"},
     ]
-    root = tmp_path / "data"
-    root.mkdir()
-    tables.write_table(arrow.Table.from_pylist(rows), root / "test-00000-of-00001.parquet")
     for name in ("vqa_rad", "path_vqa"):
+        root = tmp_path / name
+        root.mkdir()
+        tables.write_table(arrow.Table.from_pylist(rows), root / "test-00000-of-00001.parquet")
         found, report = run(name, root)
         assert [(row.answers, row.split) for row in found] == [(("a lung",), "test")]
         assert report.skipped == {"broken image": 1}
