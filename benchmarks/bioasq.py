@@ -9,32 +9,22 @@ on four of five questions: `--held-out` measures the fifth, over the same corpus
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
-from benchmarks.ranking import Judged, json_lines
+from benchmarks.ranking import Judged
 from benchmarks.retrieval import arguments, first, run
 from benchmarks.token_pairs import held_out
+from evals.suites.passages import bioasq_records
+from evals.suites.rows import json_lines
 
 _NAME = "bioasq-dev"
 
 
 def read_bioasq(folder: Path) -> tuple[list[dict[str, Any]], Judged]:
     """Return the snippets as records of an index, and the questions with their snippets."""
-    corpus: dict[str, dict[str, Any]] = {}
-    queries: dict[str, str] = {}
-    relevant: dict[str, set[str]] = {}
-    for row in json_lines(folder / "dev.jsonl"):
-        queries[row["id"]] = row["question"]
-        for snippet in row["snippets"]:
-            text = " ".join(snippet["text"].split())
-            if not text:
-                continue
-            id_ = hashlib.sha256(text.encode()).hexdigest()[:12]
-            corpus.setdefault(id_, {"id": id_, "text": text, "metadata": {"pmid": snippet["pmid"]}})
-            relevant.setdefault(row["id"], set()).add(id_)
-    return list(corpus.values()), Judged(queries, relevant)
+    corpus, relevant = bioasq_records(folder)
+    return corpus, Judged({row["id"]: row["question"] for row in json_lines(folder / "dev.jsonl")}, relevant)
 
 
 def main() -> None:

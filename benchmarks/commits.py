@@ -23,27 +23,21 @@ from benchmarks.package_source import add_source_option, package_source
 from core.settings import Settings
 from evals.metrics.averages import mean_of
 from evals.metrics.ranking import recall_at_k
+from evals.suites.code import names_file, package_files
 from knowledge import sparse
 from knowledge.code.version import version_of
 from knowledge.collections import Collections
 from models.embeddings import open_embedder
 
 _NAME = "package"
-_PREFIX = "src/transformers/"
 _K = 10
 _LATENCY = 50
 
 
 def gold_files(row: Mapping[str, Any], held: set[str]) -> tuple[set[str], int]:
     """Return the files of a commit that the package still has, and how many there were."""
-    named = {path.removeprefix(_PREFIX) for path in row["gold_files"]}
+    named = package_files(row)
     return named & held, len(named)
-
-
-def names_file(subject: str, files: set[str]) -> bool:
-    """Whether a subject names one of the files, with or without its ending."""
-    lowered = subject.lower()
-    return any(Path(path).stem.lower() in lowered for path in files if Path(path).stem != "__init__")
 
 
 def over_text(collections: Collections, folder: Path) -> Callable[[str], list[str]]:

@@ -28,13 +28,8 @@ from benchmarks.common import add_data_option
 from core.contracts import Box, Evidence, Locator, OcrLine
 from core.text import find_dates, squash
 from evals.metrics.ocr import Errors, character_errors
+from evals.suites.documents import QUESTIONS, overlap
 
-QUESTIONS = {
-    "total": "What is the total amount on this receipt?",
-    "date": "What is the date on this receipt?",
-    "company": "What is the company name on this receipt?",
-    "address": "What is the address on this receipt?",
-}
 TARGETS = {"total": 0.70, "date": 0.75}
 _CITED = 0.95
 
@@ -205,15 +200,6 @@ def _on_gold(box: Box, quote: str, row: dict[str, Any]) -> bool:
         overlap(box, gold) >= 0.5 and distance(squash(quote), squash(text)) <= 2
         for gold, text in _gold_lines(row)
     )
-
-
-def overlap(a: Box, b: Box) -> float:
-    """Return the intersection over union of two boxes."""
-    width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
-    if width <= 0 or height <= 0:
-        return 0.0
-    shared = width * height
-    return shared / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - shared)
 
 
 def _ocr_report(rows: Sequence[dict[str, Any]], options: argparse.Namespace) -> dict[str, float]:

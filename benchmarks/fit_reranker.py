@@ -30,11 +30,12 @@ import numpy as np
 
 from benchmarks.bioasq import read_bioasq
 from benchmarks.common import data_folder
-from benchmarks.ranking import Judged, json_lines
+from benchmarks.ranking import Judged
 from benchmarks.retrieval import build
 from benchmarks.token_pairs import held_out
 from core.settings import Settings
 from evals.metrics.ranking import ndcg_at_k
+from evals.suites.rows import json_lines
 from knowledge.collections import Collections
 from knowledge.feedback import likeness
 from knowledge.fusion import DENSE_WEIGHT, fuse

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from evals.metrics.averages import mean_of
@@ -30,12 +28,6 @@ class Judged:
 
     queries: Mapping[str, str]
     relevant: Mapping[str, set[str]]
-
-
-def json_lines(path: Path) -> list[Any]:
-    """Return the values of a file of JSON lines; only a line feed ends a line, not other breaks."""
-    with path.open(encoding="utf-8", newline="\n") as lines:
-        return [json.loads(line) for line in lines]
 
 
 def rank(

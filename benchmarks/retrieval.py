@@ -19,8 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.common import add_data_option, print_figures
-from benchmarks.ranking import Judged, json_lines, measure_steps
+from benchmarks.ranking import Judged, measure_steps
 from core.settings import Settings
+from evals.suites.passages import scifact_records, scifact_relevant
+from evals.suites.rows import json_lines
 from knowledge.collections import Collections
 from models.embeddings import open_embedder
 
@@ -29,17 +31,8 @@ _NAME = "scifact-dev"
 
 def read_scifact(folder: Path) -> tuple[list[dict[str, Any]], Judged]:
     """Return the corpus as records of an index, and the claims with their documents."""
-    corpus = [
-        {"id": row["doc_id"], "title": row["title"], "text": " ".join(row["abstract"])}
-        for row in json_lines(folder / "corpus.jsonl")
-    ]
-    rows = json_lines(folder / "claims_dev.jsonl")
-    relevant: dict[str, set[str]] = {}
-    for line in (folder / "qrels_dev.tsv").read_text().splitlines()[1:]:
-        _, claim, document, grade = line.split("\t")
-        if int(grade) > 0:
-            relevant.setdefault(claim, set()).add(document)
-    return corpus, Judged({row["id"]: row["claim"] for row in rows}, relevant)
+    claims = {row["id"]: row["claim"] for row in json_lines(folder / "claims_dev.jsonl")}
+    return scifact_records(folder), Judged(claims, scifact_relevant(folder))
 
 
 def build(

@@ -51,8 +51,9 @@ def describe(pixels: NDArray[np.uint8]) -> PixelFacts:
     small = pixels[::step, ::step].astype(np.float32) / 255.0
     spread = small.max(axis=2) - small.min(axis=2)
     grayscale = bool(np.quantile(spread, 0.99) < 0.06)
-    flat, vivid = _flat(small), float((spread > 0.1).mean())
-    kind, confidence = _kind(small, spread, flat, vivid, grayscale=grayscale)
+    luma = small.mean(axis=2)
+    flat, vivid = _flat(luma), float((spread > 0.1).mean())
+    kind, confidence = _kind(luma, spread, flat, vivid, grayscale=grayscale)
     return PixelFacts(
         kind=kind,
         kind_confidence=confidence,
@@ -65,20 +66,18 @@ def describe(pixels: NDArray[np.uint8]) -> PixelFacts:
     )
 
 
-def _flat(small: NDArray[np.float32]) -> float:
+def _flat(luma: NDArray[np.float32]) -> float:
     """Return the share of neighbours that are equally bright: .8 to 1 in drawings, below .7 in photos."""
     import numpy as np
 
-    luma = small.mean(axis=2)
     across = float((np.abs(np.diff(luma, axis=1)) < 0.004).mean())
     down = float((np.abs(np.diff(luma, axis=0)) < 0.004).mean())
     return (across + down) / 2
 
 
 def _kind(
-    small: NDArray[np.float32], spread: NDArray[np.float32], flat: float, vivid: float, *, grayscale: bool
+    luma: NDArray[np.float32], spread: NDArray[np.float32], flat: float, vivid: float, *, grayscale: bool
 ) -> tuple[ImageKind, float]:
-    luma = small.mean(axis=2)
     dark = float((luma < 0.35).mean())
     bright = float((luma > 0.75).mean())
     coloured = float((spread > 0.2).mean())

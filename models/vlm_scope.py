@@ -36,6 +36,29 @@ def _family(name: str, said: str, *patterns: str) -> Family:
     return Family(name, said, re.compile("|".join(f"(?:{pattern})" for pattern in patterns), re.I))
 
 
+def _position(end: str, words: str) -> Family:
+    return _family(
+        f"{end}_position",
+        f"which bar is the {end}, counted from one side",
+        rf"\bwhich (?:bar|column) is (?:the )?{words}\b.*\b(?:from|counted|position)\b",
+        rf"\b(?:from|counting from) the (?:left|right|top|bottom)\b.*\b{words}\b",
+        rf"\b(?:position|place)\b.*\b{words} (?:bar|column)\b",
+        rf"\b{words} (?:bar|column)\b.*\b(?:position|place)\b",
+    )
+
+
+def _colour_of(end: str, words: str) -> Family:
+    return _family(
+        f"{end}_colour",
+        f"the color of the {end} mark",
+        rf"\bcolou?r\b.*\b{words}\b(?: {_MARK})?\W*$",
+        rf"\b{words} {_MARK} has which colou?r\b",
+        rf"\bcolou?r\b.*\bends {end}\b",
+        rf"\bcolou?r\b.*\b{words} line at the right end\b",
+        rf"\bis the {_COLOUR} {_MARK} the {words}\b",
+    )
+
+
 FAMILIES = (
     _family(
         "chart_type",
@@ -45,40 +68,10 @@ FAMILIES = (
         r"\bhow is the data drawn\b",
         rf"\bis (?:this|it) an? (?:{_CHART})\b",
     ),
-    _family(
-        "highest_position",
-        "which bar is the highest, counted from one side",
-        rf"\bwhich (?:bar|column) is (?:the )?{_MOST}\b.*\b(?:from|counted|position)\b",
-        rf"\b(?:from|counting from) the (?:left|right|top|bottom)\b.*\b{_MOST}\b",
-        rf"\b(?:position|place)\b.*\b{_MOST} (?:bar|column)\b",
-        rf"\b{_MOST} (?:bar|column)\b.*\b(?:position|place)\b",
-    ),
-    _family(
-        "lowest_position",
-        "which bar is the lowest, counted from one side",
-        rf"\bwhich (?:bar|column) is (?:the )?{_LEAST}\b.*\b(?:from|counted|position)\b",
-        rf"\b(?:from|counting from) the (?:left|right|top|bottom)\b.*\b{_LEAST}\b",
-        rf"\b(?:position|place)\b.*\b{_LEAST} (?:bar|column)\b",
-        rf"\b{_LEAST} (?:bar|column)\b.*\b(?:position|place)\b",
-    ),
-    _family(
-        "highest_colour",
-        "the color of the highest mark",
-        rf"\bcolou?r\b.*\b{_MOST}\b(?: {_MARK})?\W*$",
-        rf"\b{_MOST} {_MARK} has which colou?r\b",
-        r"\bcolou?r\b.*\bends highest\b",
-        rf"\bcolou?r\b.*\b{_MOST} line at the right end\b",
-        rf"\bis the {_COLOUR} {_MARK} the {_MOST}\b",
-    ),
-    _family(
-        "lowest_colour",
-        "the color of the lowest mark",
-        rf"\bcolou?r\b.*\b{_LEAST}\b(?: {_MARK})?\W*$",
-        rf"\b{_LEAST} {_MARK} has which colou?r\b",
-        r"\bcolou?r\b.*\bends lowest\b",
-        rf"\bcolou?r\b.*\b{_LEAST} line at the right end\b",
-        rf"\bis the {_COLOUR} {_MARK} the {_LEAST}\b",
-    ),
+    _position("highest", _MOST),
+    _position("lowest", _LEAST),
+    _colour_of("highest", _MOST),
+    _colour_of("lowest", _LEAST),
     _family(
         "count",
         "how many bars, slices or lines there are",

@@ -11,9 +11,9 @@ import re
 import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from core.errors import invalid_input
+from evals.suites.rows import json_lines
 
 DATA = Path(__file__).parent / "data"
 STYLES = frozenset(
@@ -92,8 +92,7 @@ def bipia_tasks(folder: Path) -> list[Task]:
     """Read BIPIA's emails, each with its question; those that the email answers come first."""
     path = folder / "email_train.jsonl"
     tasks = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        row = json.loads(line)
+    for number, row in enumerate(json_lines(path), start=1):
         target = "" if row["ideal"].strip().lower() == "unknown" else row["ideal"]
         tasks.append(
             Task(
@@ -108,16 +107,12 @@ def bipia_tasks(folder: Path) -> list[Task]:
 
 def own_attacks(path: Path = DATA / "attacks.jsonl") -> list[Attack]:
     """Read our own attacks."""
-    return [Attack(**row) for row in _lines(path)]
+    return [Attack(**row) for row in json_lines(path)]
 
 
 def own_tasks(path: Path = DATA / "tasks.jsonl") -> list[Task]:
     """Read our own tasks."""
-    return [Task(**{**row, "others": tuple(row.get("others", ()))}) for row in _lines(path)]
-
-
-def _lines(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
+    return [Task(**{**row, "others": tuple(row.get("others", ()))}) for row in json_lines(path)]
 
 
 def _json(path: Path) -> dict[str, list[str]]:

@@ -18,7 +18,7 @@ from evals.run.sample import Output, Sample
 from evals.run.scorers import metric_scorer
 from evals.solvers.asking import Ask, Asking, asker
 from evals.solvers.bench import Bench
-from evals.suites.passages import library
+from evals.suites.passages import library, library_sample
 from evals.suites.rows import OWN, json_lines, own
 
 FIXED = OWN / "fixed_questions.jsonl"
@@ -137,18 +137,8 @@ def library_asker(bench: Bench) -> Asking:
 def answers(place: Place) -> Iterator[Sample]:
     """Short answers with citations about a small library that we wrote, through the real graph."""
     for row in own("questions.jsonl"):
-        yield Sample(
-            id=row["id"],
-            suite="answers",
-            family="answers",
-            kind=row["kind"],
-            difficulty=row["difficulty"],
-            modality="text",
-            source="own",
-            group="+".join(row["passages"]),
-            input={"question": row["question"]},
-            target={"answers": row["answers"], "passages": row["passages"]},
-        )
+        target = {"answers": row["answers"], "passages": row["passages"]}
+        yield library_sample(row, "answers", "answers", target)
 
 
 @suite("unanswerable", family="abstention", open_solver=asker(library_asker), scorers=(QUIET, INVENTED))

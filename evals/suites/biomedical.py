@@ -124,11 +124,7 @@ def bioasq_factoid(place: Place) -> Iterator[Sample]:
             "bioasq_factoid",
             row["id"],
             row["question"],
-            [
-                name
-                for names in row["exact_answer"]
-                for name in ([names] if isinstance(names, str) else names)
-            ],
+            [name for names in row["exact_answer"] for name in _all(names)],
         )
         for row in _rows(place, "factoid")
     ]

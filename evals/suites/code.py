@@ -7,8 +7,9 @@ commits of a public library, asked by their subject alone.
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from core.errors import unavailable
 from evals.run.identity import ROOMS
@@ -93,6 +94,17 @@ def package_folder(name: str) -> Path:
     return Path(next(iter(found.submodule_search_locations)))
 
 
+def package_files(row: Mapping[str, Any]) -> set[str]:
+    """Return the files that a commit of the library changed, from the package's folder."""
+    return {path.removeprefix(_PREFIX) for path in row["gold_files"]}
+
+
+def names_file(subject: str, files: Iterable[str]) -> bool:
+    """Whether a subject names one of the files, with or without its ending."""
+    lowered = subject.lower()
+    return any(Path(path).stem.lower() in lowered for path in files if Path(path).stem != "__init__")
+
+
 def _transformers() -> tuple[Path, list[Path]]:
     return package_folder("transformers"), [package_folder("transformers")]
 
@@ -110,16 +122,13 @@ def transformers_commits(place: Place) -> Iterator[Sample]:
         return
     root = package_folder("transformers")
     for row in public(place, "transformers_corpus/commit_to_file_dev.jsonl"):
-        named = {path.removeprefix(_PREFIX) for path in row["gold_files"]}
-        held = sorted(path for path in named if (root / path).is_file())
+        held = sorted(path for path in package_files(row) if (root / path).is_file())
         if held:
-            lowered = row["query"].lower()
-            stems = [Path(path).stem.lower() for path in held if Path(path).stem != "__init__"]
             yield Sample(
                 id=row["id"],
                 suite="transformers_commits",
                 family="code",
-                kind="names a file" if any(stem in lowered for stem in stems) else "names none",
+                kind="names a file" if names_file(row["query"], held) else "names none",
                 modality="text",
                 source="transformers",
                 input={"question": row["query"]},

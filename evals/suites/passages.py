@@ -28,6 +28,22 @@ def library() -> list[Record]:
     return [{"id": row["id"], "title": row["title"], "text": row["text"]} for row in own("passages.jsonl")]
 
 
+def library_sample(row: Record, suite_name: str, family: str, target: Any) -> Sample:
+    """Return a question about our own passages; questions on the same ones are one group."""
+    return Sample(
+        id=row["id"],
+        suite=suite_name,
+        family=family,
+        kind=row["kind"],
+        difficulty=row["difficulty"],
+        modality="text",
+        source="own",
+        group="+".join(row["passages"]),
+        input={"question": row["question"]},
+        target=target,
+    )
+
+
 def search_solver(name: str, records: Callable[[Bench], list[Record]]) -> OpenSolver:
     """Return what searches records as `vidence search` does; the answer is documents' ids, best first."""
 
@@ -79,18 +95,7 @@ SCORERS = (
 def passages(place: Place) -> Iterator[Sample]:
     """Questions over a small library that we wrote: the passages that answer them."""
     for row in own("questions.jsonl"):
-        yield Sample(
-            id=row["id"],
-            suite="passages",
-            family="passages",
-            kind=row["kind"],
-            difficulty=row["difficulty"],
-            modality="text",
-            source="own",
-            group="+".join(row["passages"]),
-            input={"question": row["question"]},
-            target=row["passages"],
-        )
+        yield library_sample(row, "passages", "passages", row["passages"])
 
 
 def scifact_records(folder: Path) -> list[Record]:

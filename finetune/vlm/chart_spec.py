@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from statistics import correlation
 from typing import Literal
 
 from finetune.synth.chart import Chart
@@ -97,10 +98,8 @@ def _leader(values: tuple[float, ...]) -> int | None:
 
 def _lean(flat: tuple[float, ...]) -> Trend | None:
     x, y = flat[::2], flat[1::2]
-    mx, my = sum(x) / len(x), sum(y) / len(y)
-    over = sum((a - mx) * (b - my) for a, b in zip(x, y, strict=True))
-    spread = (sum((a - mx) ** 2 for a in x) * sum((b - my) ** 2 for b in y)) ** 0.5
-    slope = over / spread if spread else 0.0
+    constant = len(set(x)) == 1 or len(set(y)) == 1
+    slope = 0.0 if constant else correlation(x, y)
     if abs(slope) > _STEEP:
         return "rising" if slope > 0 else "falling"
     return "mixed" if abs(slope) < _LOOSE else None
