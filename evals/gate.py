@@ -1,6 +1,8 @@
 """The gate: whether a new model may replace an old one, from their answers to the same questions. Pure.
 
-Its file is also that of `vidence eval gate`: `runs` says how whole run files are compared (`evals.compare`).
+One file holds all rules (`evals/gate.yaml` as shipped, which counts where none is given): for two models on
+the same questions, for two run files of suites (`runs`, see `evals.compare`), and what a promotion asks
+for (`promotion`).
 
 A part (all questions, or those of one kind) falls when the interval of the paired difference lies wholly
 below zero, or when the difference itself is below `-max_fall`: few questions give wide intervals, and a wide
@@ -24,9 +26,20 @@ from core.errors import invalid_input, not_found
 from evals.compare.rules import RunRules
 from evals.paired import RESAMPLES, Paired, paired_difference
 
+SHIPPED = Path(__file__).with_name("gate.yaml")
+
+
+class Promotion(Contract):
+    """What `vidence finetune promote` asks for beside the gate's pass on questions."""
+
+    runs: Literal["optional", "required"] = Field(
+        "optional",
+        description="required: eval run files of this version and of what is in production must pass, too.",
+    )
+
 
 class GateConfig(Contract):
-    """What `gate.yaml` says. Every key has a default; unknown keys are refused."""
+    """What a gate file says. Every key has a default; unknown keys are refused."""
 
     data: str = Field("", description="Questions to decide on: NAME[:SPLIT].")
     target: tuple[str, ...] = Field((), description="Kinds that the new model is for; empty: all questions.")
@@ -47,6 +60,7 @@ class GateConfig(Contract):
     resamples: int = Field(RESAMPLES, ge=100, description="Draws of the bootstrap.")
     seed: int = Field(0, ge=0, description="The same seed decides the same.")
     runs: RunRules = Field(RunRules(), description="How two run files are compared (vidence eval gate).")
+    promotion: Promotion = Field(Promotion(), description="What `vidence finetune promote` asks for.")
 
     @property
     def sha256(self) -> str:
@@ -85,17 +99,16 @@ class Decision(Contract):
 
 
 def load_gate(path: Path | None) -> GateConfig:
-    """Read a gate file; without one, the defaults.
+    """Read a gate file; without one, the file as shipped.
 
     Raises:
         VidenceError: `not_found`, or `invalid_input` naming the key that is wrong.
     """
-    if path is None:
-        return GateConfig()
     import yaml
 
+    path = path or SHIPPED
     if not path.is_file():
-        raise not_found(f"There is no gate file at {path}", help="See configs/gate.yaml.")
+        raise not_found(f"There is no gate file at {path}", help=f"See {SHIPPED}, which has every key.")
     try:
         body: Any = yaml.safe_load(path.read_text()) or {}
         return GateConfig.model_validate(body)

@@ -338,6 +338,12 @@ def check(shop: Workshop, names: Sequence[str] = ()) -> None:
     for source in config.data.sources:
         if source not in ("feedback", "queue") and not Path(source).is_file():
             raise not_found(f"There is no file {source}", help="Correct data.sources.")
+    if config.gate.promotion.runs == "required" and config.promote != "none":
+        raise VidenceError(
+            "invalid_input",
+            "The gate asks for eval runs, which a cycle does not make",
+            help="Set `promote: none`, and give the runs to: vidence finetune promote",
+        )
     recipe_of(shop, {"data": {"production": ""}})
     if config.data.onto and config.gate.data.partition(":")[2] == "train":
         raise VidenceError("invalid_input", "The gate asks what is trained on", help="Use NAME:dev or :test.")

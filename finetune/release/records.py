@@ -9,7 +9,7 @@ from pydantic import Field
 from core.contracts import Contract
 
 Stage = Literal["candidate", "staging", "production"]
-EventKind = Literal["registered", "evaluated", "gated", "promoted", "rolled_back"]
+EventKind = Literal["registered", "evaluated", "gated", "runs_gated", "promoted", "rolled_back"]
 
 
 class MergeReport(Contract):
@@ -80,5 +80,6 @@ class ModelState(Contract):
     version: str
     stage: Stage
     evaluations: dict[str, Any] = Field(default_factory=dict, description="Latest by data set and split.")
-    gate: dict[str, Any] | None = Field(None, description="Latest decision of the gate.")
+    gate: dict[str, Any] | None = Field(None, description="Latest decision of the gate on questions.")
+    runs: dict[str, Any] | None = Field(None, description="Latest decision of the gate on eval run files.")
     history: tuple[Event, ...] = ()

@@ -165,8 +165,14 @@ class Registry:
         assert added is not None
         return added
 
-    def promote(self, ref: str, to: Stage, why: str = "") -> ModelState:
-        """Move a version to staging or production.
+    def promote(self, ref: str, to: Stage, why: str = "", *, runs_required: bool = False) -> ModelState:
+        """Move a version to staging or production; the log then names the decisions that it rests on.
+
+        Args:
+            ref: The version.
+            to: The stage.
+            why: A note for the history.
+            runs_required: Whether eval run files must have passed as well (`check_promotion`).
 
         Raises:
             VidenceError: `blocked` without the gate's pass for exactly these files, or when a file changed.
@@ -175,13 +181,17 @@ class Registry:
         self.checkpoint(f"{state.name}@{state.version}")
 
         def decide(events: Sequence[Event]) -> Event:
-            check_promotion(events, state.version, to)
+            decided = check_promotion(events, state.version, to, runs_required=runs_required)
             stack = production_stack(events)
-            body = {"to": to, "replaces": stack[-1] if stack and to == "production" else None}
+            body = {"to": to, "replaces": stack[-1] if stack and to == "production" else None, "by": decided}
             return self._event(state.name, state.version, "promoted", why, body)
 
         self._log.add(state.name, decide)
         return self.resolve(f"{state.name}@{state.version}")
+
+    def in_production(self, name: str) -> str | None:
+        """Return the version of a model that is in production, or None; raises `not_found`."""
+        return next((one.version for one in self.states(name) if one.stage == "production"), None)
 
     def rollback(self, name: str, why: str = "") -> ModelState:
         """Put the version back into production that was there before.

@@ -17,6 +17,7 @@ from server.cli.output import emit_json, err_console, handle_errors, out_console
 
 if TYPE_CHECKING:
     from evals.compare.decide import Comparison
+    from evals.gate import GateConfig
     from evals.run.registry import Place
 
 app = typer.Typer(no_args_is_help=True)
@@ -168,7 +169,9 @@ def compare(base: RunFileArgument, new: RunFileArgument, as_json: AsJson = False
     that only the base has are a reason to fail. Rules of your own: vidence eval gate.
     """
     with handle_errors(as_json):
-        _compare(base, new, None, as_json)
+        from evals.gate import GateConfig
+
+        _compare(base, new, GateConfig(), as_json)
 
 
 @app.command()
@@ -183,10 +186,12 @@ def gate(
     """Decide by a gate file whether the new run may pass; exit 1 when not.
 
     As `compare`, and with floors, required families, largest falls and the share of failed samples that the
-    file names. `vidence finetune gate` reads the same file for models.
+    file names. `vidence finetune gate` and `promote` read the same file.
     """
     with handle_errors(as_json):
-        _compare(base, new, config or _shipped_gate(), as_json)
+        from evals.gate import load_gate
+
+        _compare(base, new, load_gate(config), as_json)
 
 
 @app.command()
@@ -254,12 +259,11 @@ def trends(
             show_trends(found)
 
 
-def _compare(base: Path, new: Path, config: Path | None, as_json: bool) -> None:
+def _compare(base: Path, new: Path, rules: GateConfig, as_json: bool) -> None:
     from evals.compare.decide import compare_runs
-    from evals.gate import load_gate
     from evals.run.file import read_run
 
-    found: Comparison = compare_runs(read_run(base), read_run(new), load_gate(config))
+    found: Comparison = compare_runs(read_run(base), read_run(new), rules)
     if as_json:
         emit_json(found.model_dump(mode="json"))
     else:
@@ -286,9 +290,3 @@ def _positive(value: Any) -> Any:
 def _new_file(settings: Settings, names: Sequence[str]) -> Path:
     now = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
     return settings.root / "evals" / f"{now}-{'-'.join(names)[:60]}.jsonl"
-
-
-def _shipped_gate() -> Path:
-    import evals
-
-    return Path(evals.__file__).parent / "gate.yaml"

@@ -74,7 +74,7 @@ def gate(
     ],
     new: Annotated[str, typer.Argument(help="The model to decide about, or its evaluation file.")],
     config: Annotated[
-        Path | None, typer.Option("--config", help="The rules, like configs/gate.yaml.")
+        Path | None, typer.Option("--config", help="The gate file; by default evals/gate.yaml as shipped.")
     ] = None,
     data: Annotated[str, typer.Option("--data", "-d", help="Questions: NAME[:SPLIT].")] = "",
     limit: Limit = None,

@@ -233,6 +233,7 @@ def test_what_is_missing_is_said_before_anything_is_done(tmp_path: Path) -> None
         ({"data": {"sources": ["fixes.jsonl"]}}, "no file fixes.jsonl"),
         ({"gate": {"data": "exam:dev"}}, "no rows in dev"),
         ({"train": {"recipe": "none.yaml"}}, "no recipe at"),
+        ({"gate": {"data": "exam:test", "promotion": {"runs": "required"}}}, "does not make"),
     ):
         with pytest.raises(VidenceError, match=said):
             check(workshop(tmp_path, **changes))

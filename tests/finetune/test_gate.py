@@ -8,13 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from core.errors import VidenceError
+from evals.compare.rules import RunRules
 from evals.exact_match import exact_match, normal_answer
-from evals.gate import GateConfig, Judged, decide, load_gate
+from evals.gate import SHIPPED, GateConfig, Judged, Promotion, decide, load_gate
 from evals.paired import bootstrap_mean, paired_difference, wilson
 from finetune.release.answering import Asked, Progress, Reply
 from finetune.release.evaluation import Evaluation, evaluate, summarise
@@ -128,9 +130,15 @@ def test_models_that_answered_other_questions_are_not_compared() -> None:
         decide(GateConfig(), rows({"x": (5, 30)}), rows({"y": (5, 30)}))
 
 
-def test_the_rules_that_come_along_are_the_defaults_and_a_wrong_key_is_named(tmp_path: Path) -> None:
-    shipped = Path(__file__).resolve().parents[2] / "configs" / "gate.yaml"
-    assert load_gate(shipped) == GateConfig()
+def test_the_one_gate_file_has_every_key_and_the_defaults_for_models(tmp_path: Path) -> None:
+    assert load_gate(None).model_copy(update={"runs": GateConfig().runs}) == GateConfig()
+    written = yaml.safe_load(SHIPPED.read_text())
+    assert set(written) == set(GateConfig.model_fields)
+    assert set(written["runs"]) == set(RunRules.model_fields)
+    assert set(written["promotion"]) == set(Promotion.model_fields)
+
+
+def test_a_wrong_key_of_a_gate_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "gate.yaml").write_text("max_fal: 0.1\n")
     with pytest.raises(VidenceError, match="max_fal"):
         load_gate(tmp_path / "gate.yaml")
