@@ -18,7 +18,7 @@ from evals.run.registry import OpenSolver, Place
 from evals.run.sample import Output, Sample, Seen, Spent
 from evals.solvers.bench import Bench, open_bench
 
-ROLES = ("planner", "answerer", "judge", "embeddings")
+ROLES = ("planner", "answerer", "judge", "vlm", "embeddings")
 _SHOWN = 400
 _DOC = "doc_id"
 
@@ -154,7 +154,7 @@ def asker(prepare: Callable[[Bench], Asking], *roles: str) -> OpenSolver:
 
     Args:
         prepare: Indexes what is needed and returns how a sample is asked; blocking.
-        roles: Models beside the planner, answerer, judge and embeddings.
+        roles: Models beside the planner, answerer, judge, VLM and embeddings.
     """
 
     @contextmanager
