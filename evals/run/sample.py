@@ -13,8 +13,12 @@ from pydantic import Field
 from core.contracts import Box, Contract
 from core.errors import ErrorKind
 
-SampleErrorKind = ErrorKind | Literal["bug"]
-"""`bug`: the solver or a scorer raised something that is no `VidenceError`."""
+SampleErrorKind = ErrorKind | Literal["bug", "undefined"]
+"""`bug`: what was raised is no `VidenceError`; `undefined`: a score has no value."""
+
+
+class UndefinedScoreError(Exception):
+    """Raised by a scorer whose measure has no value for a sample, with the reason."""
 
 
 class Sample(Contract):
@@ -27,6 +31,7 @@ class Sample(Contract):
     modality: str = ""
     difficulty: str = ""
     source: str = ""
+    language: str = Field("", description="ISO 639-1, where a suite asks in several.")
     group: str = Field("", description="What samples share that are not independent; empty: its own id.")
     input: dict[str, Any] = Field(description="What the solver sees; `images` are paths, if there are any.")
     target: Any = Field(None, description="What the scorers compare with; the solver never sees it.")
@@ -91,6 +96,14 @@ class Scored(Contract):
     sample_id: str
     scores: dict[str, float | None] = Field(default_factory=dict)
     error: SampleError | None = None
+    reasons: dict[str, SampleError] = Field(
+        default_factory=dict, description="By measure: why it has no score, although the sample is fine."
+    )
+
+    def failed(self, metric: str) -> SampleError | None:
+        """Return why a measure alone failed, if it did; one that is merely undefined did not."""
+        reason = self.reasons.get(metric)
+        return None if reason is None or reason.kind == "undefined" else reason
 
 
 class Record(Contract):
@@ -112,6 +125,10 @@ class Record(Contract):
     def error(self) -> SampleError | None:
         """Why it has no score, if so."""
         return self.output.error or self.scored.error
+
+    def failure(self, metric: str) -> SampleError | None:
+        """Return why it has no such score: the sample failed, or the measure alone did."""
+        return self.error or self.scored.failed(metric)
 
 
 def spent(records: Iterable[Record]) -> Spent:

@@ -14,7 +14,7 @@ from evals.run.jackknife import jackknife_interval, pseudo_values
 from evals.run.sample import Record
 from evals.run.scores import by_sample, sample_scores, undefined
 
-SLICES = ("kind", "modality", "difficulty", "source")
+SLICES = ("kind", "modality", "difficulty", "source", "language")
 CorpusScores = Callable[[str, str, Sequence[Record]], float | None]
 """Scores records as a whole: suite, measure, records."""
 
@@ -81,7 +81,7 @@ def _figure(
     records: Sequence[Record],
     corpus: CorpusScores | None,
 ) -> Figure:
-    failed = [record.error for record in records if record.error is not None]
+    failed = [error for record in records if (error := record.failure(metric)) is not None]
     figure = Figure(
         suite=suite.name,
         family=suite.family,

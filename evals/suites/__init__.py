@@ -12,5 +12,6 @@ MODULES = (
     "biomedical",
     "planning",
     "pictures",
+    "languages",
     "known_failures",
 )

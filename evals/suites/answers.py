@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,9 @@ from evals.run.sample import Output, Sample
 from evals.run.scorers import metric_scorer
 from evals.solvers.asking import Ask, Asking, asker
 from evals.solvers.bench import Bench
-from evals.suites.passages import library, library_sample
-from evals.suites.rows import OWN, json_lines, own
+from evals.suites import library as ours
+from evals.suites.library import library, library_sample
+from evals.suites.rows import OWN, json_lines
 
 FIXED = OWN / "fixed_questions.jsonl"
 FIXED_UNANSWERABLE = OWN / "fixed_unanswerable.jsonl"
@@ -48,7 +50,7 @@ def is_right(short: str, gold: str) -> bool:
 
 
 def _letters(text: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", squash(text))
+    return "".join(char for char in squash(text) if char.isalnum())
 
 
 def said(output: Output) -> str:
@@ -107,6 +109,7 @@ INVENTED = Scorer(
     "invented",
     invented,
     higher_is_better=False,
+    judged=False,  # `answers` judges it; elsewhere it is shown, and a gate file may set its limit
     help="Share of citations that are no evidence of the run, or whose quote is not in it.",
 )
 ANSWERED = Scorer(
@@ -127,16 +130,16 @@ def library_asker(bench: Bench) -> Asking:
     scorers=(
         RIGHT,
         metric_scorer("citation_precision", _cited, _supporting),
-        metric_scorer("citation_recall", _cited, _supporting),
-        INVENTED,
+        metric_scorer("citation_recall", _cited, _supporting, judged=False),
+        replace(INVENTED, judged=True),
         ANSWERED,
         _confidences("ece"),
         _confidences("aurc"),
     ),
 )
 def answers(place: Place) -> Iterator[Sample]:
-    """Short answers with citations about a small library that we wrote, through the real graph."""
-    for row in own("questions.jsonl"):
+    """Short answers with citations about a small library of our own, through the real graph."""
+    for row in ours.questions():
         target = {"answers": row["answers"], "passages": row["passages"]}
         yield library_sample(row, "answers", "answers", target)
 
@@ -144,7 +147,7 @@ def answers(place: Place) -> Iterator[Sample]:
 @suite("unanswerable", family="abstention", open_solver=asker(library_asker), scorers=(QUIET, INVENTED))
 def unanswerable(place: Place) -> Iterator[Sample]:
     """Questions that the same library does not answer: abstains, with a reason."""
-    for row in own("unanswerable.jsonl"):
+    for row in ours.unanswerable():
         yield Sample(
             id=row["id"],
             suite="unanswerable",
@@ -152,6 +155,7 @@ def unanswerable(place: Place) -> Iterator[Sample]:
             kind=row["kind"],
             modality="text",
             source="own",
+            group=row["about"],
             input={"question": row["question"]},
             target={"answers": [], "passages": []},
         )
