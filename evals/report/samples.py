@@ -94,13 +94,18 @@ def _answer(record: Record) -> Answer:
     return Answer(
         said=text(record.output.answer),
         scores=tuple(
-            (name, "undefined" if value is None else f"{value:.3f}")
+            (name, _undefined(record, name) if value is None else f"{value:.3f}")
             for name, value in record.scored.scores.items()
         ),
         error="" if error is None else f"{error.kind}: {error.message}",
         evidence=_evidence(record),
         ms=record.output.ms,
     )
+
+
+def _undefined(record: Record, name: str) -> str:
+    reason = record.scored.reasons.get(name)
+    return "undefined" if reason is None else f"{reason.kind}: {reason.message}"
 
 
 def _evidence(record: Record, most: int = 6) -> tuple[tuple[str, str], ...]:

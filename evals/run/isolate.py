@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from core.errors import VidenceError
 from evals.run.registry import Scorer, Solver
-from evals.run.sample import Output, Sample, SampleError, Scored, plain
+from evals.run.sample import Output, Sample, SampleError, Scored, UndefinedScoreError, plain
 from evals.run.solver import in_thread
 
 T = TypeVar("T")
@@ -39,17 +39,44 @@ async def score(scorers: Sequence[Scorer], sample: Sample, output: Output, timeo
     if output.error is not None:
         return Scored(sample_id=sample.id)
     scores: dict[str, float | None] = {}
-    for scorer in scorers:
-        if scorer.one is None:
+    reasons: dict[str, SampleError] = {}
+    mine = [scorer for scorer in scorers if scorer.one is not None]
+    for scorer in mine:
+        if scorer.alone:
             continue
-        try:
-            value = await within(_value(scorer, sample, output), timeout_s)
-            scores[scorer.metric] = _number(value)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - as above
-            found = typed(error, "scorer")
-            named = found.model_copy(update={"message": f"{scorer.metric}: {found.message}"})
-            return Scored(sample_id=sample.id, scores=scores, error=named)
-    return Scored(sample_id=sample.id, scores=scores)
+        value, reason = await _scored(scorer, sample, output, timeout_s)
+        if reason is not None and reason.kind != "undefined":
+            named = reason.model_copy(update={"message": f"{scorer.metric}: {reason.message}"})
+            return Scored(sample_id=sample.id, scores=scores, error=named, reasons=reasons)
+        scores[scorer.metric] = value
+        if reason is not None:
+            reasons[scorer.metric] = reason
+    alone = [scorer for scorer in mine if scorer.alone]
+    found = await asyncio.gather(*(_scored(scorer, sample, output, timeout_s) for scorer in alone))
+    for scorer, (value, reason) in zip(alone, found, strict=True):
+        scores[scorer.metric] = value
+        if reason is not None:
+            reasons[scorer.metric] = reason
+    return Scored(sample_id=sample.id, scores=scores, reasons=reasons)
+
+
+async def _scored(
+    scorer: Scorer, sample: Sample, output: Output, timeout_s: float
+) -> tuple[float | None, SampleError | None]:
+    """Return a score, or why there is none; None without a reason where the measure does not apply."""
+    try:
+        value = await within(_value(scorer, sample, output), timeout_s)
+        if value is not None and math.isnan(value):
+            return None, _undefined("the score is not a number")
+        return _number(value), None
+    except UndefinedScoreError as error:
+        return None, _undefined(str(error))
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - one scorer must not end the run
+        return None, typed(error, "scorer")
+
+
+def _undefined(reason: str) -> SampleError:
+    return SampleError(kind="undefined", message=reason[:_LONGEST], where="scorer")
 
 
 async def within(work: Awaitable[T], timeout_s: float) -> T:
@@ -99,7 +126,7 @@ async def _value(scorer: Scorer, sample: Sample, output: Output) -> float | None
 
 
 def _number(value: float | None) -> float | None:
-    if value is None or math.isnan(value):
+    if value is None:
         return None
     if math.isinf(value):
         raise ValueError("the score is infinite")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from agents.prompts import prompt_versions
@@ -81,14 +81,17 @@ def _open(suite: Suite, place: Place, options: Options, stack: ExitStack) -> Rea
     def skip(reason: str, needs: str = "") -> Skip:
         return Skip(suite=suite.name, family=suite.family, needs=needs, reason=reason)
 
-    missing = suite.missing(place)
-    if missing:
-        return skip(f"the public set {missing} is not there", missing)
+    lack = suite.lack(place)
+    if lack:
+        return skip(lack, suite.missing(place))
     samples = draw(suite.samples(place), options.limit)
     if not samples:
         return skip("it has no samples yet")
     try:
         solver = stack.enter_context(suite.open_solver(place))
+        if suite.open_scorers is not None:
+            opened = stack.enter_context(suite.open_scorers(place))
+            suite = replace(suite, scorers=(*suite.scorers, *opened))
     except VidenceError as error:
         if error.kind != "unavailable":
             raise

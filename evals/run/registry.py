@@ -57,6 +57,8 @@ class Scorer:
         higher_is_better: The direction.
         version: Changes whenever the same answer may score otherwise.
         judged: Whether the gate compares it. Measures that follow from another one need not be.
+        alone: Whether its failure is its own: an error of this measure, not of the sample. Such scorers
+            run at the same time.
         help: What it says, in a sentence.
     """
 
@@ -66,6 +68,7 @@ class Scorer:
     higher_is_better: bool = True
     version: str = "1"
     judged: bool = True
+    alone: bool = False
     help: str = ""
 
     def __post_init__(self) -> None:
@@ -90,6 +93,9 @@ class Suite:
         timeout_s: Seconds that one sample may take.
         reuse: Whether an answer may be taken from the cache; not where time itself is measured.
         at_once: So many samples at a time at most, whatever the run allows; None: no limit of its own.
+        open_scorers: Opens scorers that need something of the place (a judge, embeddings), after `scorers`.
+        lacks: Says in a sentence what else is missing there (a package, a setting), or an empty string.
+        answers_of: A suite with the same solver, ids and inputs: its kept answers are used.
     """
 
     name: str
@@ -103,6 +109,16 @@ class Suite:
     timeout_s: float = 120.0
     reuse: bool = True
     at_once: int | None = None
+    open_scorers: Callable[[Place], AbstractContextManager[Sequence[Scorer]]] | None = None
+    lacks: Callable[[Place], str] | None = None
+    answers_of: Suite | None = None
+
+    def lack(self, place: Place) -> str:
+        """Return why it cannot run here, in a sentence, or an empty string."""
+        missing = self.missing(place)
+        if missing:
+            return f"the public set {missing} is not there"
+        return self.lacks(place) if self.lacks else ""
 
     def missing(self, place: Place) -> str:
         """Return the name of the public set that it needs and that is not there, or an empty string."""

@@ -103,7 +103,7 @@ class _Execution:
         self._options = options
         self._progress = progress
         self._cache = cache
-        kept = [one for one in file.records if not (options.retry_errors and one.error is not None)]
+        kept = [one for one in file.records if not (options.retry_errors and _failed(one))]
         self._records = {record.key: record for record in kept}
         self._reused = len(kept)
         self._spent = spent(kept)
@@ -180,8 +180,10 @@ class _Execution:
     async def _attempt(self, work: _Work) -> Record:
         suite, sample = work.ready.suite, work.sample
         timeout = self._options.timeout_s or suite.timeout_s
-        seed = seed_of(self._header.seed, sample, work.epoch)
-        key = output_key(self._header, work.ready.header, sample, seed)
+        asked = suite.answers_of or suite
+        seed = seed_of(self._header.seed, sample.model_copy(update={"suite": asked.name}), work.epoch)
+        about = work.ready.header.model_copy(update={"name": asked.name, "version": asked.version})
+        key = output_key(self._header, about, sample, seed)
         cache = self._cache if suite.reuse else None
         output = await asyncio.to_thread(kept_output, cache, key) if cache else None
         if output is None:
@@ -218,6 +220,10 @@ def corpus_scores(suites: Sequence[Suite]) -> CorpusScores:
         return None if value is None else plain(float(value))
 
     return of
+
+
+def _failed(record: Record) -> bool:
+    return record.error is not None or any(map(record.scored.failed, record.scored.reasons))
 
 
 async def _cancel(tasks: Sequence[asyncio.Task[Any]]) -> None:

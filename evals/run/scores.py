@@ -52,7 +52,7 @@ def sample_scores(records: Iterable[Sequence[Record]], name: str, metric: Metric
     found: list[SampleScore] = []
     for epochs in records:
         good = [value for record in epochs if (value := _score(record, name)) is not None]
-        failed = sum(record.error is not None for record in epochs)
+        failed = sum(record.failure(name) is not None for record in epochs)
         if not good and not failed:
             continue
         total = sum(good) + failed * worst(metric)
@@ -70,7 +70,7 @@ def sample_scores(records: Iterable[Sequence[Record]], name: str, metric: Metric
 
 def undefined(records: Iterable[Record], name: str) -> int:
     """Count the records that went well and have no such score."""
-    return sum(record.error is None and record.scored.scores.get(name) is None for record in records)
+    return sum(record.failure(name) is None and record.scored.scores.get(name) is None for record in records)
 
 
 def _score(record: Record, name: str) -> float | None:

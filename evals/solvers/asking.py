@@ -21,6 +21,9 @@ from evals.solvers.bench import Bench, open_bench
 ROLES = ("planner", "answerer", "judge", "vlm", "embeddings")
 _SHOWN = 400
 _DOC = "doc_id"
+_TEXTS = ("passage", "pubmed", "code")
+_RETRIEVED = 20
+_LONGEST = 1_500
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,8 @@ def output_of(result: RunResult, settings: Settings) -> Output:
 
     The answer holds the status, the short and long answer, the confidence, why it abstained, the documents
     that it cites (`cited`, with their texts in `quotes`), the ids of citations that are no evidence of the
-    run or whose quote is not in it (`invented`), and the sub-questions.
+    run or whose quote is not in it (`invented`), the texts that were found, best first (`retrieved`: document
+    and text, at most 20 of 1,500 characters), and the sub-questions.
     """
     known = {item.id: item for item in result.evidence}
     answer = {
@@ -104,6 +108,7 @@ def output_of(result: RunResult, settings: Settings) -> Output:
         "quotes": [[_document(citation, known), citation.quote] for citation in result.citations],
         "citations": [citation.evidence_id for citation in result.citations],
         "invented": [one.evidence_id for one in result.citations if not _holds(one, known)],
+        "retrieved": _retrieved(result),
         "plan": [part.question for part in result.plan],
         "inspection": result.inspection.model_dump(mode="json") if result.inspection else None,
     }
@@ -125,6 +130,12 @@ def _holds(citation: Citation, known: dict[str, Evidence]) -> bool:
 
 def _documents(result: RunResult, known: dict[str, Evidence]) -> list[str]:
     return list(dict.fromkeys(_document(citation, known) for citation in result.citations))
+
+
+def _retrieved(result: RunResult) -> list[list[str]]:
+    texts = [item for item in result.evidence if item.kind in _TEXTS]
+    best = sorted(texts, key=lambda item: -item.score)[:_RETRIEVED]
+    return [[str(item.metadata.get(_DOC) or item.source), item.content[:_LONGEST]] for item in best]
 
 
 def _document(citation: Citation, known: dict[str, Evidence]) -> str:

@@ -43,15 +43,16 @@ def list_(data: Data = None, as_json: AsJson = False) -> None:
         place = _place(load_settings(), data)
         rows: list[dict[str, Any]] = []
         for suite in suites():
-            missing = suite.missing(place)
+            lack = suite.lack(place)
             rows.append(
                 {
                     "name": suite.name,
                     "family": suite.family,
                     "description": suite.description,
-                    "samples": 0 if missing else len(suite.samples(place)),
+                    "samples": 0 if lack else len(suite.samples(place)),
                     "needs": suite.needs,
-                    "missing": missing,
+                    "missing": suite.missing(place),
+                    "skipped": lack,
                 }
             )
         if as_json:

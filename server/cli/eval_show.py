@@ -23,7 +23,8 @@ def show_suites(rows: Sequence[dict[str, Any]]) -> None:
     """Print the suites."""
     table = Table("suite", "family", "samples", "what it measures")
     for row in rows:
-        count = f"[yellow]needs {escape(row['missing'])}[/]" if row["missing"] else f"{row['samples']:,}"
+        skipped = f"needs {row['missing']}" if row["missing"] else row["skipped"]
+        count = f"[yellow]{escape(skipped)}[/]" if skipped else f"{row['samples']:,}"
         table.add_row(escape(row["name"]), escape(row["family"]), count, escape(row["description"]))
     out_console().print(table)
 
