@@ -21,7 +21,7 @@ from evals.run.scorers import metric_scorer
 from evals.solvers.asking import Ask, ask, output_of
 from evals.solvers.bench import AsyncAnswer, Bench, async_solver
 from evals.suites.answers import said
-from evals.suites.passages import library
+from evals.suites.library import library
 from evals.suites.rows import public
 
 QUESTIONS = {

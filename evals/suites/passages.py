@@ -1,7 +1,7 @@
 """Searching passages: is what answers a question among the first that are found?
 
-`passages` searches a small library that we wrote (places, ships and products that exist nowhere, in groups
-that are easily confused). The others are public sets: SciFact's claims over its abstracts, BioASQ's questions
+`passages` searches a small library of our own (places, ships and products that exist nowhere, in groups that
+are easily confused). The others are public sets: SciFact's claims over its abstracts, BioASQ's questions
 over all snippets, PubMedQA's questions over all abstracts.
 """
 
@@ -16,32 +16,12 @@ from evals.run.registry import OpenSolver, Place, suite
 from evals.run.sample import Output, Sample
 from evals.run.scorers import metric_scorer
 from evals.solvers.bench import Bench, bench_solver
-from evals.suites.rows import json_lines, own, public
+from evals.suites.library import library, library_sample, searches
+from evals.suites.rows import json_lines, public
 
 Record = dict[str, Any]
 FOUND = 100
 """So many documents are kept of an answer, for recall."""
-
-
-def library() -> list[Record]:
-    """Return our own passages as records of an index."""
-    return [{"id": row["id"], "title": row["title"], "text": row["text"]} for row in own("passages.jsonl")]
-
-
-def library_sample(row: Record, suite_name: str, family: str, target: Any) -> Sample:
-    """Return a question about our own passages; questions on the same ones are one group."""
-    return Sample(
-        id=row["id"],
-        suite=suite_name,
-        family=family,
-        kind=row["kind"],
-        difficulty=row["difficulty"],
-        modality="text",
-        source="own",
-        group="+".join(row["passages"]),
-        input={"question": row["question"]},
-        target=target,
-    )
 
 
 def search_solver(name: str, records: Callable[[Bench], list[Record]]) -> OpenSolver:
@@ -93,8 +73,8 @@ SCORERS = (
     scorers=SCORERS,
 )
 def passages(place: Place) -> Iterator[Sample]:
-    """Questions over a small library that we wrote: the passages that answer them."""
-    for row in own("questions.jsonl"):
+    """Questions and descriptions over a small library of our own: the passages that answer them."""
+    for row in searches():
         yield library_sample(row, "passages", "passages", row["passages"])
 
 

@@ -1,0 +1,92 @@
+"""Names and values drawn at random: of places and people that exist nowhere."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+_STARTS = tuple(
+    """
+    Al Bar Bel Bran Cal Dor Dun El Fal Fen Gal Gor Hal Hest Il Jor Kel Kor Lan Lor Mar Mel Nar Nes
+    Ol Or Pel Quin Ral Ros Sal Sel Tal Tor Ul Ver Vin Wel Yar Zan
+    """.split()
+)
+_ENDS = tuple(
+    """
+    adel afjord agard amoor anholm arvik avere bury dale denby drup eby enmark essund even ford gate
+    grund haven hythe ibo ingen iston land mere minster mouth ness odden oria ostrand pool rood sey
+    stad thorpe unda ville wick yra
+    """.split()
+)
+_FIRST = tuple(
+    """
+    Ada Anders Bela Carla Dagny Edvin Elin Farid Greta Hanno Ida Ivar Jana Jonas Karin Kofi Leila
+    Lars Magda Mirko Nadia Nils Olga Pablo Ragna Rune Selma Stefan Tilde Tomas Vera Yusuf
+    """.split()
+)
+_LAST = tuple(
+    """
+    Aaberg Bellweather Castane Dahlgren Eskola Fennimore Grauer Hollis Iversen Jankel Kestrel
+    Lindqvist Marrow Nyborg Okafor Pellegrin Quist Ravn Solheim Thorne Ulrich Vasquez Wexler
+    Ytterdal Zeman
+    """.split()
+)
+
+
+@dataclass(frozen=True)
+class Value:
+    """A value as a passage says it, and the short answers that are right."""
+
+    text: str
+    accepted: tuple[str, ...]
+
+
+def places(count: int, seed: str) -> list[str]:
+    """Return so many different names of places; no two of them begin and end alike."""
+    rng = random.Random(f"places-{seed}")  # noqa: S311 - made-up data, no secret
+    names = [start + end for start in _STARTS for end in _ENDS]
+    return rng.sample(names, count)
+
+
+def code(rng: random.Random) -> str:
+    """Return the name of a model, `K-320` for example."""
+    return f"{rng.choice('ABDGHKLMRSVX')}-{rng.randrange(12, 99)}0"
+
+
+def person(rng: random.Random) -> str:
+    """Return a first and a last name."""
+    return f"{rng.choice(_FIRST)} {rng.choice(_LAST)}"
+
+
+def value(spec: str, rng: random.Random) -> Value:
+    """Draw a value.
+
+    Args:
+        spec: `name`, `time`, `year:FROM-TO`, `number:FROM-TO:UNIT`, `money:FROM-TO:UNIT` or `choice:A|B|C`.
+        rng: What is drawn from.
+
+    Raises:
+        ValueError: There is no such kind of value.
+    """
+    kind, _, rest = spec.partition(":")
+    if kind == "name":
+        return _plain(person(rng))
+    if kind == "time":
+        return _plain(f"{rng.randrange(7, 17)}:{rng.choice(('00', '15', '30', '45'))}")
+    if kind == "choice":
+        return _plain(rng.choice(rest.split("|")))
+    bounds, _, unit = rest.partition(":")
+    low, high = (int(end) for end in bounds.split("-"))
+    if kind == "year":
+        return _plain(str(rng.randrange(low, high)))
+    if kind == "number":
+        number = f"{rng.randrange(low, high):,}"
+        return Value(f"{number} {unit}", (number, f"{number} {unit}"))
+    if kind == "money":
+        amount = f"{rng.randrange(low, high)}.{rng.choice((20, 50, 80, 90))}"
+        return Value(f"{amount} {unit}", (amount, f"{amount} {unit}"))
+    raise ValueError(f"no such value: {spec}")
+
+
+def _plain(text: str) -> Value:
+    return Value(text, (text,))
