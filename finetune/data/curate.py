@@ -13,9 +13,9 @@ from finetune.data.dataset import Dataset
 from finetune.data.dedup import find_duplicate_rows
 from finetune.data.engines import LocalEngine
 from finetune.data.marks import Engine, Marks, Thresholds, mark_rows
-from finetune.data.prints import ImagePrint
 from finetune.data.rows import DatasetRecord, Step, TrainRow
 from finetune.data.views import derive, prints_of, rows_of
+from knowledge.image_prints import ImagePrint
 
 Progress = Callable[[str, int, int], None]
 _EXAMPLES = 5

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from finetune.data.near import answer_key, question_key, same_images, same_texts
-from finetune.data.prints import ImagePrint
+from finetune.data.near import answer_key, same_images, same_texts
 from finetune.data.rows import SPLITS, TrainRow
 from knowledge.duplicates import words_of
+from knowledge.image_prints import ImagePrint
+from knowledge.seen import question_key
 
 
 @dataclass

@@ -9,23 +9,18 @@ question is asked of many images.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from core.errors import VidenceError
 from finetune.data.convert.base import Skip
 from finetune.data.convert.files import IMAGE_SUFFIXES, existing, find, load_json, objects
 from finetune.data.dataset import Dataset
-from finetune.data.near import NEAR_PIXELS, question_key
-from finetune.data.prints import ImagePrint, PrintCache, print_of_file
 from finetune.data.rows import PreferenceRow, TrainRow
-from knowledge.duplicates import NEAR_BITS
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+from knowledge.image_prints import PrintCache, print_of_file
+from knowledge.seen import SeenIndex, question_key
 
 Progress = Callable[[str, int, int], None]
 _QUESTIONS = ("question", "query", "claim")
@@ -44,20 +39,8 @@ class Overlap:
     where: str
 
 
-class EvalIndex:
-    """The images and questions of evaluation data.
-
-    Args:
-        images: The print and place of each image.
-        questions: The place of each question, by `question_key`.
-    """
-
-    def __init__(self, images: Mapping[str, tuple[ImagePrint, str]], questions: Mapping[str, str]) -> None:
-        self.files = {sha: where for sha, (_, where) in images.items()}
-        self.pixels = {mark.pixels: where for mark, where in images.values()}
-        self.questions = dict(questions)
-        self.images = len(images)
-        self._near = [(mark, where) for mark, where in images.values() if mark.phash]
+class EvalIndex(SeenIndex):
+    """The images and questions of evaluation data."""
 
     @classmethod
     def of(cls, folders: Iterable[Path], cache: PrintCache, progress: Progress | None = None) -> EvalIndex:
@@ -78,45 +61,6 @@ class EvalIndex:
                         questions.setdefault(question, str(path))
         found = cache.get(places, progress)
         return cls({sha: (mark, str(places[sha])) for sha, mark in found.prints.items()}, questions)
-
-    def image(self, mark: ImagePrint) -> tuple[str, str] | None:
-        """Return (reason, place) when an image is evaluation data."""
-        if mark.sha256 in self.files:
-            return "same image file", self.files[mark.sha256]
-        if mark.pixels in self.pixels:
-            return "same pixels", self.pixels[mark.pixels]
-        near = self._nearest(mark)
-        return None if near is None else ("nearly the same image", near)
-
-    def text(self, question: str) -> tuple[str, str] | None:
-        """Return (reason, place) when a text-only question, or its last paragraph, is evaluation data."""
-        for part in (question, question.rpartition("\n\n")[2]):
-            where = self.questions.get(question_key(part))
-            if where is not None:
-                return "same question", where
-        return None
-
-    def _nearest(self, mark: ImagePrint) -> str | None:
-        import numpy as np
-
-        if not mark.phash or not self._near:
-            return None
-        bits, thumbs = self._tables()
-        own = np.frombuffer(mark.phash[:8], dtype=np.uint64)[0]
-        close = np.flatnonzero(np.bitwise_count(bits ^ own) <= NEAR_BITS)
-        thumb = np.frombuffer(mark.thumb, dtype=np.uint8).astype(np.int16)
-        apart = np.abs(thumbs[close].astype(np.int16) - thumb).max(axis=1) if len(close) else np.empty(0)
-        hits = close[apart <= NEAR_PIXELS]
-        return self._near[int(hits[0])][1] if len(hits) else None
-
-    def _tables(self) -> tuple[NDArray[np.uint64], NDArray[np.uint8]]:
-        import numpy as np
-
-        if not hasattr(self, "_made"):
-            bits = np.frombuffer(b"".join(mark.phash[:8] for mark, _ in self._near), dtype=np.uint64)
-            thumbs = np.frombuffer(b"".join(mark.thumb for mark, _ in self._near), dtype=np.uint8)
-            self._made = (bits, thumbs.reshape(len(self._near), -1))
-        return self._made
 
 
 def check_against(

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from core.personal import DEFAULT_KINDS, Span, find_personal
-from finetune.data.prints import ImagePrint
 from finetune.data.rows import TrainRow
+from knowledge.image_prints import ImagePrint
 
 _ODD = re.compile("[\ufffd\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u200b-\u200f\u202a-\u202e]|Ã.|â€")
 _LETTERS = 40

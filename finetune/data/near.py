@@ -6,16 +6,12 @@ thumbnails: drawings of one kind (charts, shapes, forms) often share a perceptua
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from finetune.data.prints import THUMB, ImagePrint
 from finetune.data.rows import TrainRow
 from knowledge.duplicates import NEAR_BITS, find_duplicates, text_signature, word_digest, words_of
-
-NEAR_PIXELS = 12
-"""Most by which any cell of the thumbnails of near-duplicates differs, of 255."""
-_ARTICLES = {"a", "an", "the"}
+from knowledge.image_prints import THUMB, ImagePrint
+from knowledge.seen import NEAR_PIXELS, numbers_of
 
 
 class _Prints:
@@ -67,24 +63,6 @@ def _confirm(joined: dict[str, str], members: Sequence[str], prints: Mapping[str
         _join(joined, [sha, *(members[other] for other in close[apart <= NEAR_PIXELS])])
 
 
-def alike(one: ImagePrint, other: ImagePrint) -> bool:
-    """Whether two images are the same or nearly."""
-    import numpy as np
-
-    if one.pixels == other.pixels:
-        return True
-    if not one.phash or not other.phash:
-        return False
-    bits = int.from_bytes(one.phash[:8], "big") ^ int.from_bytes(other.phash[:8], "big")
-    first, second = (np.frombuffer(item.thumb, dtype=np.uint8).astype(np.int16) for item in (one, other))
-    return bits.bit_count() <= NEAR_BITS and int(np.abs(first - second).max()) <= NEAR_PIXELS
-
-
-def question_key(text: str) -> str:
-    """Return what a question is when case, marks, spaces and articles do not count."""
-    return " ".join(word for word in words_of(text) if word not in _ARTICLES)
-
-
 def same_texts(rows: Sequence[TrainRow]) -> dict[str, str]:
     """Return for each row (by id) the one that stands for all with the same or nearly the same long text.
 
@@ -102,8 +80,7 @@ def same_texts(rows: Sequence[TrainRow]) -> dict[str, str]:
         parts: dict[tuple[str, ...], list[str]] = {}
         for key in sorted(group.members):
             row = by_id[key]
-            numbers = tuple(sorted(re.findall(r"\d+(?:[.,]\d+)*", row.question)))
-            parts.setdefault((answer_key(row), *numbers), []).append(key)
+            parts.setdefault((answer_key(row), *numbers_of(row.question)), []).append(key)
         for part in parts.values():
             _join(joined, part)
     return {key: _root(joined, key) for key in joined}

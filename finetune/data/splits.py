@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core.errors import invalid_input
-from finetune.data.near import question_key, same_texts
+from finetune.data.near import same_texts
 from finetune.data.rows import SPLITS, Split, TrainRow
+from knowledge.seen import question_key
 
 _EXAMPLES = 5
 

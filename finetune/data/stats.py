@@ -6,8 +6,9 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from finetune.data.near import answer_key, question_key
+from finetune.data.near import answer_key
 from finetune.data.rows import DatasetRecord, TrainRow
+from knowledge.seen import question_key
 
 
 def stats(record: DatasetRecord, rows: Sequence[TrainRow]) -> dict[str, Any]:

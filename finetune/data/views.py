@@ -9,8 +9,8 @@ from pathlib import Path
 
 from core.errors import VidenceError, invalid_input, unavailable
 from finetune.data.dataset import Dataset
-from finetune.data.prints import Found, PrintCache
 from finetune.data.rows import DatasetRecord, Step, TrainRow
+from knowledge.image_prints import Found, PrintCache
 
 Progress = Callable[[str, int, int], None]
 

@@ -9,9 +9,9 @@ from typing import Protocol
 from core.personal import find_personal
 from finetune.data.dataset import Dataset
 from finetune.data.guard import EvalIndex
-from finetune.data.near import question_key
-from finetune.data.prints import ImagePrint, PrintCache, print_of_file
 from finetune.data.rows import TrainRow
+from knowledge.image_prints import ImagePrint, PrintCache, print_of_file
+from knowledge.seen import question_key
 
 
 class Overlap(Protocol):

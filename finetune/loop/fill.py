@@ -13,8 +13,8 @@ from core.contracts import Contract, RunResult
 from core.errors import VidenceError, invalid_input, not_found
 from core.feedback_store import Feedback, images_of
 from core.images import ImageStore
+from evals.production.kinds import kind_of
 from finetune.data.lines import file_lines, first_problem
-from finetune.loop.kinds import kind_of
 from finetune.loop.queue import CandidateQueue, QueueItem, Reason
 from finetune.loop.uncertainty import MEASURES, Measure, TokenScore
 from models.embeddings import Embedder

@@ -9,13 +9,14 @@ from pathlib import Path
 from core.errors import invalid_input, not_found
 from core.feedback_store import FeedbackStore
 from core.images import ImageStore
+from evals.production.votes import Vote, from_feedback
 from finetune.data.dataset import Dataset
-from finetune.data.prints import PrintCache
 from finetune.loop.checks import HeldOut, personal
 from finetune.loop.incorporate import IncorporateReport, Options, incorporate
 from finetune.loop.measured import Habits
 from finetune.loop.queue import CandidateQueue
-from finetune.loop.votes import Vote, from_feedback, from_file, from_queue
+from finetune.loop.votes import from_file, from_queue
+from knowledge.image_prints import PrintCache
 
 
 @dataclass(frozen=True)

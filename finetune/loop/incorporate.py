@@ -16,13 +16,12 @@ from core.contracts import Contract
 from core.errors import invalid_input
 from core.images import ImageStore
 from evals.exact_match import normal_answer
+from evals.production.votes import Conflict, Settled, Vote, item_id, resolve
 from finetune.data.dataset import Dataset, write_whole
 from finetune.data.rows import PreferenceRow, Step, TrainRow, dataset_version
 from finetune.loop.checks import Known, Overlap, Personal
 from finetune.loop.measured import Habits
-from finetune.loop.queue import item_id
 from finetune.loop.suspicion import Suspicion, suspicious
-from finetune.loop.votes import Conflict, Settled, Vote, resolve
 
 REPORT = "incorporate.json"
 LICENCE = "user-provided"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from core.errors import VidenceError
 from evals.exact_match import normal_answer
-from finetune.loop.kinds import kind_of
+from evals.production.kinds import kind_of
 from finetune.release.gate import kept_evaluation
 from finetune.release.registry import Registry
 

@@ -18,8 +18,8 @@ from core.contracts import Contract
 from core.errors import VidenceError
 from core.text import squash
 from evals.exact_match import normal_answer
+from evals.production.votes import CHAT
 from finetune.loop.queue import CandidateQueue, Label, QueueItem
-from finetune.loop.votes import CHAT
 from models.chat import ChatModel, Message
 from models.vlm import data_url
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -16,6 +14,7 @@ from pydantic import Field, model_validator
 from core.contracts import Contract, ModelRef
 from core.errors import VidenceError, invalid_input, not_found
 from core.sqlite_file import SqliteFile
+from evals.production.votes import item_id
 
 State = Literal["new", "exported", "labelled", "rejected", "used"]
 STATES: tuple[State, ...] = ("new", "exported", "labelled", "rejected", "used")
@@ -77,12 +76,6 @@ class Label(Contract):
     answer: str = ""
     at: str = ""
     seconds: float | None = Field(None, description="How long it took, where the tool tells.")
-
-
-def item_id(question: str, image_sha256: str | None) -> str:
-    """Return the id of a question about an image, whatever its spacing and case."""
-    key = json.dumps([" ".join(question.casefold().split()), image_sha256], ensure_ascii=False)
-    return "c" + hashlib.sha256(key.encode()).hexdigest()[:16]
 
 
 class CandidateQueue(SqliteFile):

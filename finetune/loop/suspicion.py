@@ -21,8 +21,8 @@ from typing import Literal
 
 from core.contracts import Contract
 from evals.exact_match import exact_match, normal_answer
+from evals.production.votes import Vote
 from finetune.loop.measured import Habits
-from finetune.loop.votes import Vote
 
 Pattern = Literal[
     "disagrees",

@@ -68,9 +68,9 @@ def check(
     its question is there.
     """
     from finetune.data.guard import EvalIndex, check_against, counted
-    from finetune.data.prints import PrintCache
     from finetune.data.rows import Step
     from finetune.data.views import derive, rows_of
+    from knowledge.image_prints import PrintCache
 
     with handle_errors(as_json):
         dataset = open_dataset(name)

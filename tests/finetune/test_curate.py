@@ -16,10 +16,10 @@ from finetune.data.dataset import Dataset
 from finetune.data.engines import open_engine
 from finetune.data.marks import Thresholds, quality_of
 from finetune.data.near import same_images
-from finetune.data.prints import print_of
 from finetune.data.report import report_markdown, write_report
 from finetune.data.rows import TrainRow
 from finetune.data.verify import verify
+from knowledge.image_prints import print_of
 from tests.finetune.samples import picture, png
 
 

@@ -10,16 +10,17 @@ from PIL import Image
 from core.errors import VidenceError
 from core.feedback_store import FeedbackStore, RatedRun
 from core.images import ImageStore
+from evals.production.kinds import kind_of
+from evals.production.votes import Vote, from_feedback, resolve
 from finetune.data.dataset import Dataset
 from finetune.data.rows import PreferenceRow, TrainRow
 from finetune.loop.checks import HeldOut, personal
 from finetune.loop.incorporate import IncorporateReport, Options, incorporate
-from finetune.loop.kinds import kind_of
 from finetune.loop.measured import Habits, Measured
 from finetune.loop.propose import Proposal, is_quoted, propose
 from finetune.loop.queue import CandidateQueue, Label, QueueItem
 from finetune.loop.suspicion import suspicious
-from finetune.loop.votes import Vote, from_feedback, from_file, from_queue, resolve
+from finetune.loop.votes import from_file, from_queue
 from models.chat import OpenAIChat
 from tests.support.scripted_openai import Canned, scripted_openai
 

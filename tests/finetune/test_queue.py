@@ -10,8 +10,9 @@ from core.contracts import Evidence, Locator, RunResult, SubQuestion
 from core.errors import VidenceError
 from core.feedback_store import FeedbackStore, images_of, rated_run
 from core.images import ImageStore
+from evals.production.votes import item_id
 from finetune.loop.fill import ScoredAnswer, choose, from_pool, from_run, from_runs, rank, read_pool
-from finetune.loop.queue import CandidateQueue, Label, QueueItem, item_id
+from finetune.loop.queue import CandidateQueue, Label, QueueItem
 from finetune.loop.uncertainty import TokenScore
 from tests.support.hash_embedder import HashEmbedder
 

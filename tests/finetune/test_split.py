@@ -9,9 +9,9 @@ from core.errors import VidenceError
 from finetune.data.apart import keep_apart
 from finetune.data.dataset import Dataset
 from finetune.data.guard import EvalIndex, check_against, counted
-from finetune.data.prints import PrintCache
 from finetune.data.rows import TrainRow
 from finetune.data.splits import Shares, bundles, split_rows
+from knowledge.image_prints import PrintCache
 from tests.finetune.samples import png, put
 from tests.finetune.test_curate import make, resaved, written
 
