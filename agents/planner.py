@@ -49,7 +49,9 @@ class PlanView:
     rounds_left: int = 2
     tool_calls_left: int = 16
     nothing_survived: bool = False
-    """True when a draft was made and no claim of it passed the check."""
+    """True when a direct answer was promised and no claim of it passed the check."""
+    sees: bool = False
+    """Whether a served VLM can be asked about any image; the embedded one declines most."""
 
 
 @dataclass(frozen=True)

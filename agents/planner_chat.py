@@ -1,16 +1,15 @@
 """The chat planner: a served model proposes the next step as checked JSON; the rules stand behind it.
 
-The model sees the question, the sub-questions, their statuses and how many findings of which kind came back,
-never what the findings say: no text of a document or an image can steer a plan, even by a model that obeys
-whatever it reads. It can only name actions that the profile allows and images and collections that came with
-the question, by number and name; everything else is refused here.
+The model sees the question, the sub-questions as it planned them, and which of them came back, never what
+they brought: no text of a document or an image can steer a plan, even by a model that obeys all it reads.
+It can only name actions that the profile allows and images and collections that came with the question, by
+number and name; everything else is refused here.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Literal
@@ -20,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from agents.clarify import missing
 from agents.planner import PlanDecision, Planner, PlanView
 from agents.prompts import PROMPTS
-from agents.routes import possible
+from agents.routes import came_back, possible
 from core.contracts import Action, InputRequired, SubQuestion
 from core.errors import VidenceError
 from models.chat import ChatModel, InvalidReplyError
@@ -137,21 +136,18 @@ def describe(view: PlanView) -> str:
     }
     lines = [json.dumps(state, ensure_ascii=False)]
     for item in view.subquestions:
-        status = view.errors.get(item.id, item.status)
-        lines.append(f"{item.id} [{item.action}, {status}] {_as_planned(item, view)}")
-        kinds = Counter(found.kind for found in view.findings.get(item.id, ()))
-        found = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())) or "nothing"
-        lines.append(f"{item.id} found: {found}; answered: {'yes' if item.id in view.answers else 'no'}")
+        back = came_back(item, view.findings)
+        status = "done" if back else view.errors.get(item.id, item.status)
+        lines.append(f"{item.id} [{item.action}, {status}] {_as_planned(item)}")
+        lines.append(f"{item.id} came back: {'yes' if back else 'no'}")
     return "\n".join(lines)
 
 
-def _as_planned(item: SubQuestion, view: PlanView) -> str:
-    """Return a sub-question as it was planned: an answer put into it is text of a document."""
-    words = item.question
-    for need in item.depends_on:
-        if answer := view.answers.get(need, "").strip():
-            words = words.replace(answer, f"{{{need}}}")
-    return words
+def _as_planned(item: SubQuestion) -> str:
+    """Return a sub-question as it was planned; one with an answer put into it holds text of a document."""
+    if not item.depends_on or item.status == "pending":
+        return item.question
+    return f"(follows {', '.join(item.depends_on)})"
 
 
 def _allowed(view: PlanView) -> set[Action]:

@@ -1,7 +1,7 @@
 """The embedded planner: a router for the first move, rules for every later one.
 
 The idea of re-planning on what came back follows OmniSearch (Li et al. 2024, section 3), as a state machine.
-It sees how many findings a sub-question has and of what kind, never acts on what they say.
+It sees which calls came back (`agents.routes.came_back`), never what they brought.
 """
 
 from __future__ import annotations
@@ -17,7 +17,16 @@ from agents.cues import votes
 from agents.decompose import Part, decompose
 from agents.planner import PlanDecision, PlanView
 from agents.router import Route, RouteContext, Router
-from agents.routes import IMAGE_ACTIONS, SEARCH_K, TABLE_K, calls, keywords, next_routes, possible
+from agents.routes import (
+    IMAGE_ACTIONS,
+    SEARCH_K,
+    TABLE_K,
+    calls,
+    came_back,
+    keywords,
+    next_routes,
+    possible,
+)
 from core.contracts import Action, SubQuestion
 from core.text import squash
 
@@ -108,7 +117,8 @@ class RulesPlanner:
 
     def _replan(self, view: PlanView) -> PlanDecision:
         by_id = {item.id: item for item in view.subquestions}
-        changed = self._retries(view) if view.rounds_left > 0 or not any(view.findings.values()) else []
+        back = any(came_back(item, view.findings) for item in view.subquestions)
+        changed = self._retries(view) if view.rounds_left > 0 or not back else []
         moved = {old: new.id for old, new in changed}
         waiting = [
             _unblocked(item, view, by_id, moved) for item in view.subquestions if item.status == "pending"
@@ -116,7 +126,7 @@ class RulesPlanner:
         fresh = [new for _, new in changed][: max(0, view.tool_calls_left)]
         if (fresh or any(item.tool for item in waiting)) and view.tool_calls_left > 0:
             return PlanDecision("act", (*fresh, *waiting))
-        if any(view.findings.values()) or not view.subquestions[0].tool:
+        if back or not view.subquestions[0].tool:
             return PlanDecision("draft")
         return PlanDecision("abstain", abstain_reason=missing(view))
 
@@ -127,8 +137,7 @@ class RulesPlanner:
         for group in _needs(view.subquestions):
             if any(item.status in ("pending", "running") for item in group):
                 continue
-            empty = not any(view.findings.get(item.id) for item in group)
-            if not (empty or view.nothing_survived):
+            if any(came_back(item, view.findings) for item in group):
                 continue
             for action, query in _untried(group, view)[:1]:
                 for args in calls(action, group[0].question, view, query=query):
@@ -171,6 +180,9 @@ def _tool_actions(route: Route, view: PlanView) -> list[Action]:
         if kinds & {"unknown"} or not view.image_kinds:
             # Nobody knows what the image is: its text is cheap to read and carries its own evidence.
             beside.append("read")
+        if view.sees:
+            # Asked at once: whether reading was enough is nothing that a plan may depend on.
+            beside.append("look")
         close += [action for action in beside if action not in close and possible(action, view)]
     if "read_chart" in close and kinds <= {"document", "photo", "scan"} and best != "read_chart":
         close.remove("read_chart")

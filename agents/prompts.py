@@ -36,8 +36,8 @@ _ALL = (
         "visible. compare_images: two images. search_text: the user's documents. search_code: source "
         "code. search_images: find images. search_pubmed: published medical literature. answer: needs no "
         "tool, such as arithmetic.\n"
-        "- You are told how much was found, never what it says. next=act runs the sub-questions; draft when\n"
-        "something was found; ask only when the question "
+        "- You are told what came back, never what it says. next=act runs the sub-questions; draft when\n"
+        "something came back; ask only when the question "
         "cannot be understood; abstain when nothing available can answer it, saying what is missing.\n"
         + _DATA_RULE,
     ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from agents.planner import PlanView
@@ -17,6 +17,7 @@ TABLE_K = 12
 """Rows of a table are indexed apart, so that a question about them needs more of them."""
 MAX_IMAGES_A_ROUTE = 4
 IMAGE_ACTIONS: tuple[Action, ...] = ("read", "read_chart", "look")
+READINGS: tuple[Action, ...] = (*IMAGE_ACTIONS, "compare_images")
 _NEXT: dict[Action, tuple[Action, ...]] = {
     "search_pubmed": ("search_text", "read", "look"),
     "search_text": ("search_pubmed", "search_code", "read", "look"),
@@ -35,6 +36,19 @@ _PLACE = re.compile(
     r"|\b(?:image|picture|photo|page|document|scan|chart|number)\s*#?(?P<n>[123]|one|two|three)\b",
     re.I,
 )
+
+
+def came_back(item: SubQuestion, found: Collection[str]) -> bool:
+    """Whether a call brought what it can bring: the only thing of a result that further plans depend on.
+
+    A reading did when it ran, however little the image says: an image with a line more must not be handled
+    otherwise. A search did when it had a hit at all; which documents exist is no document's doing.
+
+    Args:
+        item: A sub-question.
+        found: The ids of sub-questions that have findings.
+    """
+    return item.status == "done" and bool(item.tool) and (item.action in READINGS or item.id in found)
 
 
 def possible(action: Action, view: PlanView) -> bool:

@@ -58,9 +58,9 @@ def wall_ms(steps: list[dict[str, Any]]) -> float:
 def plan_view(state: State, settings: Settings) -> PlanView:
     """Return what the planner may see of the state."""
     findings: dict[str, list[Finding]] = {}
-    for evidence_id, ref in state.get("refs", {}).items():
+    for key, ref in state.get("refs", {}).items():
         findings.setdefault(ref["subquestion"], []).append(
-            Finding(evidence_id, ref["kind"], ref["score"], ref["snippet"])  # type: ignore[arg-type]
+            Finding(key.rpartition(":")[2], ref["kind"], ref["score"], ref["snippet"])  # type: ignore[arg-type]
         )
     round_ = state.get("round", 0) + 1
     return PlanView(
@@ -79,4 +79,5 @@ def plan_view(state: State, settings: Settings) -> PlanView:
         rounds_left=max(0, settings.max_rounds - round_),
         tool_calls_left=max(0, settings.max_tool_calls - usage_of(state).tool_calls),
         nothing_survived=bool(state.get("retried")),
+        sees=settings.vlm != "embedded",
     )

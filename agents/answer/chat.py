@@ -14,7 +14,7 @@ from agents.prompts import PROMPTS, fence
 from agents.quarantine import has_address, shown_to_models
 from agents.question import ParsedQuestion
 from core.contracts import Candidate, Citation, DraftClaim, Evidence
-from core.errors import VidenceError
+from core.errors import ErrorKind, VidenceError
 
 if TYPE_CHECKING:
     from models.chat import ChatModel
@@ -56,7 +56,7 @@ class ChatAnswerReply:
 async def chat_answer(
     chat: ChatModel, question: ParsedQuestion, evidence: Sequence[Evidence], profile: Profile
 ) -> ChatAnswerReply:
-    """Ask the answerer; its failure is recorded as a step and the extracted answers still stand."""
+    """Ask the answerer, recorded as a step; when it fails the extracted answers still stand."""
     kept = shown_to_models(evidence, question.keywords)
     shown = sorted(kept, key=lambda item: -item.score)[:_EVIDENCE_SHOWN]
     system = f"{PROMPTS[profile.prompts['answer']].text}\n{PROMPTS['answer.structured'].text}"
@@ -71,19 +71,18 @@ async def chat_answer(
     try:
         reply = await chat.complete(messages, schema=ChatAnswer)
     except VidenceError as error:
-        failed = {
-            "node": "draft",
-            "tool": "answerer",
-            "ms": 0.0,
-            "ok": False,
-            "error_kind": error.kind,
-        }
-        return ChatAnswerReply(usage={"llm_calls": 1}, steps=[failed])
+        return ChatAnswerReply(usage={"llm_calls": 1}, steps=[_asked(error.kind)])
     usage = {"llm_calls": 1, "tokens_in": reply.tokens_in, "tokens_out": reply.tokens_out}
     answer = reply.parsed
-    if not isinstance(answer, ChatAnswer) or not answer.can_answer:
-        return ChatAnswerReply(usage=usage)
-    return ChatAnswerReply([_candidate(answer, question, shown)], usage)
+    candidates = []
+    if isinstance(answer, ChatAnswer) and answer.can_answer:
+        candidates.append(_candidate(answer, question, shown))
+    return ChatAnswerReply(candidates, usage, [_asked()])
+
+
+def _asked(error_kind: ErrorKind | None = None) -> dict[str, Any]:
+    """Return the step of asking: recorded whatever came of it, so that what a model says changes no steps."""
+    return {"node": "draft", "tool": "answerer", "ms": 0.0, "ok": not error_kind, "error_kind": error_kind}
 
 
 def _candidate(answer: ChatAnswer, question: ParsedQuestion, evidence: Sequence[Evidence]) -> Candidate:

@@ -6,12 +6,15 @@ import asyncio
 import time
 from typing import Any
 
+from agents.routes import READINGS
 from core.contracts import Evidence, SubQuestion, ToolError, ToolResult
 from core.run_store import journal_key
 from graph.services import Services
 from graph.state import REFS_PER_SUBQUESTION, ActInput
 
 SNIPPET_CHARS = 120
+_DECLINED = ("invalid_input", "not_found")
+"""What a reader says of an image that is not for it: a reading like any other, decided by the image alone."""
 
 
 async def act(state: ActInput, services: Services) -> dict[str, Any]:
@@ -66,14 +69,16 @@ async def _call(item: SubQuestion, state: ActInput, services: Services) -> ToolR
 
 
 def _closed(item: SubQuestion, result: ToolResult) -> SubQuestion:
-    failed = not result.ok and not result.evidence
+    declined = result.error is not None and item.action in READINGS and result.error.kind in _DECLINED
+    failed = not result.ok and not result.evidence and not declined
     return item.model_copy(update={"status": "failed" if failed else "done"})
 
 
 def _refs(subquestion_id: str, evidence: tuple[Evidence, ...]) -> dict[str, dict[str, Any]]:
     best = sorted(evidence, key=lambda item: -item.score)[:REFS_PER_SUBQUESTION]
+    # Two sub-questions may find the same piece: both found it.
     return {
-        item.id: {
+        f"{subquestion_id}:{item.id}": {
             "kind": item.kind,
             "score": round(item.score, 4),
             "snippet": item.content[:SNIPPET_CHARS],

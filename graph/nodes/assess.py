@@ -8,6 +8,7 @@ from agents.answer import propose_aside
 from agents.answer.base import AnswerTask
 from agents.quarantine import is_value, statements
 from agents.question import parse_question
+from agents.routes import came_back
 from core.contracts import SubQuestion
 from graph.budget import exhausted
 from graph.gather import evidence_of
@@ -28,7 +29,8 @@ async def assess(state: State, services: Services) -> dict[str, Any]:
     )
     waiting = any(item.status == "pending" for item in items)
     failed = any(item.status == "failed" for item in items)
-    nothing = not state.get("refs")
+    found = {ref["subquestion"] for ref in state.get("refs", {}).values()}
+    nothing = not any(came_back(item, found) for item in items)
     update: dict[str, Any] = {
         "answers": answers,
         "decision": {"next": "plan" if waiting or failed or nothing else "draft"},

@@ -1,19 +1,17 @@
 """draft: candidate answers from every route, for each need of the plan, then put together.
 
-A served model speaks last: it is asked when no further round of tools can follow, so that nothing it says,
-whatever a document told it to say, can change what the agent does.
+Once a tool came back, the draft is the last one: whether its answers survive depends on what documents say,
+and what they say starts no round of tools. A served model is asked then, so that it starts none either.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from agents.answer import Proposals, propose_aside
 from agents.answer.base import AnswerTask
 from agents.answer.direct import direct_answer
-from agents.checks import check_candidate
 from agents.compose import compose
 from agents.quarantine import statements
 from agents.question import ParsedQuestion, parse_question
@@ -41,7 +39,7 @@ async def draft(state: State, services: Services) -> dict[str, Any]:
     update: dict[str, Any] = {
         "steps": [_failure(name) for name in drafted.failed],
         "usage": {},
-        "last_draft": await _is_last(drafted.candidates, state, services),
+        "last_draft": _is_last(state, services),
     }
     chat = services.models.chat("answerer")
     if chat is not None and needs and update["last_draft"]:
@@ -56,22 +54,17 @@ async def draft(state: State, services: Services) -> dict[str, Any]:
     return {"candidates": candidates, **update}
 
 
-async def _is_last(candidates: Sequence[Candidate], state: State, services: Services) -> bool:
-    """Whether no round of tools follows: something stands, or there is nothing left to try or to spend."""
+def _is_last(state: State, services: Services) -> bool:
+    """Whether no round of tools follows: something was looked up, or nothing is left to try or to spend."""
+    items = subquestions(state)
     stopped = state.get("stopped") or exhausted(
         usage_of(state),
         services.settings,
         steps=len(state.get("steps", [])),
         rounds=state.get("round", 0),
     )
-    if state.get("retried") or stopped or not subquestions(state):
-        return True
-    for candidate in candidates:
-        ids = [citation.evidence_id for claim in candidate.claims for citation in claim.citations]
-        found = await services.store.get_evidence(state["run_id"], list(dict.fromkeys(ids)))
-        if check_candidate(candidate, {item.id: item for item in found}).survives:
-            return True
-    return False
+    looked_up = any(item.tool and item.status == "done" for item in items)
+    return bool(state.get("retried") or stopped or not items or looked_up)
 
 
 def _failure(name: str) -> dict[str, Any]:

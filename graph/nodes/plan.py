@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 from agents.planner import PlanDecision, PlanView
-from agents.routes import possible
+from agents.routes import keywords, possible
 from core.contracts import Action, SubQuestion
 from core.run_store import journal_key
 from graph.budget import exhausted
@@ -57,7 +57,7 @@ async def _with_tools(view: PlanView, services: Services) -> PlanView:
 
 def _ready(merged: dict[str, SubQuestion], state: State) -> tuple[list[SubQuestion], list[SubQuestion]]:
     """Split pending sub-questions into those to run now and those that repeat an earlier call."""
-    answers = state.get("answers", {})
+    answers = {**{id_: keywords(item.question) for id_, item in merged.items()}, **state.get("answers", {})}
     finished = {"done", "failed", "skipped"}
     made = {_call(item) for item in merged.values() if item.status in ("running", "done", "failed")}
     ready: list[SubQuestion] = []
@@ -81,7 +81,7 @@ def _call(item: SubQuestion) -> str:
 
 
 def _fill(item: SubQuestion, answers: dict[str, str]) -> SubQuestion:
-    """Put the answers found so far where a question or an argument says `{q1}`."""
+    """Put the answers found so far, or else the words of their questions, where it says `{q1}`."""
 
     def fill(value: Any) -> Any:
         if not isinstance(value, str):

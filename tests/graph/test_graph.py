@@ -10,7 +10,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 
 from agents.planner import PlanDecision
-from core.contracts import InputRequired, RunResult
+from core.contracts import InputRequired, RunResult, SubQuestion
 from core.errors import VidenceError, unavailable
 from core.run_store import MemoryRunStore, SqliteRunStore
 from graph.app import build_graph
@@ -138,9 +138,10 @@ async def test_the_medical_profile_wants_more_confidence_for_a_verdict(
     assert result.status == status
 
 
-async def test_nothing_survived_leads_to_exactly_one_more_plan(tmp_path: Path) -> None:
+async def test_a_direct_answer_that_never_came_leads_to_exactly_one_more_plan(tmp_path: Path) -> None:
+    promised = SubQuestion(id="q1", question="Who wrote it?", action="answer", status="done")
     planner = ScriptedPlanner(
-        PlanDecision(next="act", subquestions=(search("q1", "x"),)),
+        PlanDecision(next="draft", subquestions=(promised,)),
         PlanDecision(next="act", subquestions=(search("q2", "y"),)),
         PlanDecision(next="act", subquestions=(search("q3", "z"),)),
     )
@@ -148,6 +149,43 @@ async def test_nothing_survived_leads_to_exactly_one_more_plan(tmp_path: Path) -
     assert [item.id for item in result.plan] == ["q1", "q2"]
     assert planner.views[1].nothing_survived
     assert result.status == "abstained"
+
+
+@pytest.mark.parametrize("says", ["The answer is 42.", "Nothing of use.", "?"])
+async def test_what_a_document_says_starts_no_further_round(tmp_path: Path, says: str) -> None:
+    planner = ScriptedPlanner(
+        PlanDecision(next="act", subquestions=(search("q1", "x"),)),
+        PlanDecision(next="act", subquestions=(search("q2", "y"),)),
+    )
+    extractors = [EchoExtractor()] if "42" in says else []
+    result = await run(fake_services(tmp_path, planner, FakeSearch(lambda _: says), extractors=extractors))
+    assert [item.id for item in result.plan] == ["q1"]
+    assert [step.node for step in result.steps] == [
+        "intake",
+        "plan",
+        "act",
+        "assess",
+        "draft",
+        "verify",
+        "judge",
+    ]
+    assert result.status == ("done" if "42" in says else "abstained")
+
+
+async def test_two_searches_that_find_the_same_piece_both_came_back(tmp_path: Path) -> None:
+    same = FakeSearch(lambda query: unavailable("down") if query == "z" else "It is 42.")
+    asked = (search("q1", "x"), search("q2", "y"), search("q3", "z"))
+    planner = ScriptedPlanner(PlanDecision(next="act", subquestions=asked), DRAFT)
+    await run(fake_services(tmp_path, planner, same))
+    assert set(planner.views[1].findings) == {"q1", "q2"}
+
+
+async def test_a_hop_without_an_answer_asks_with_the_words_of_the_question_before(tmp_path: Path) -> None:
+    tool = FakeSearch()
+    hops = (search("q1", "Who built the mast?"), search("q2", "born {q1}", depends_on=["q1"]))
+    planner = ScriptedPlanner(PlanDecision(next="act", subquestions=hops), PlanDecision(next="act"), DRAFT)
+    await run(fake_services(tmp_path, planner, tool, extractors=[]))
+    assert tool.calls[1] == "born built mast"
 
 
 @pytest.mark.parametrize(
