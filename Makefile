@@ -6,9 +6,9 @@ VLLM ?= .venv-vllm
 BIN := $(VENV)/bin
 # `make demo` needs no torch; the `ml` extra takes it from VIDENCE_TORCH_SPEC.
 VIDENCE_TORCH_SPEC ?= torch==2.13.0
-EXTRAS := vision,rag,llm,evals,demo,dev
+EXTRAS := vision,rag,llm,evals,demo,serve,dev
 
-.PHONY: help setup setup-ml setup-vllm serve-vllm-test demo test test-ml test-marked lint typecheck format dev schemas diagram bench bench-retrieval eval finetune-smoke clean
+.PHONY: help setup setup-ml setup-vllm serve-vllm-test demo demo-server test test-ml test-marked lint typecheck format dev schemas diagram bench bench-retrieval eval finetune-smoke clean
 
 help: ## List what a newcomer can do
 	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -41,6 +41,9 @@ serve-vllm-test: setup-ml setup-vllm ## Ask the real vLLM and transformers the s
 
 demo: setup ## Ask three real questions and write an HTML report of each run
 	$(BIN)/python -m server.demo
+
+demo-server: setup ## Serve the agent over HTTP on 127.0.0.1:8080 (see docs/server.md)
+	OMP_NUM_THREADS=1 $(BIN)/vidence serve
 
 test: setup ## Run the tests (no server, root, browser or network)
 	$(BIN)/python -m pytest -m 'not server and not browser and not ml'

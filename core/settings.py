@@ -47,6 +47,8 @@ class Settings(BaseModel):
     reranker: ModelRole = "embedded"
     model_api_key: str = Field("", description="Sent to OpenAI-compatible servers, if they ask.")
     model_timeout_s: float = Field(60.0, gt=0)
+    judge_at_once: int = Field(4, ge=1, description="Requests to RAGAS's judge under way at a time.")
+    judge_reply_tokens: int = Field(2048, ge=64, description="Longest reply of RAGAS's judge.")
     chat_price_in: float = Field(0.0, ge=0, description="Price of a million tokens read, for cost estimates.")
     chat_price_out: float = Field(0.0, ge=0, description="Price of a million tokens written.")
     chat_calls_per_minute: float = Field(0.0, ge=0, description="Limit of synthesis; 0 for none.")
@@ -106,6 +108,15 @@ class Settings(BaseModel):
     file_readers: dict[str, str] = Field(
         {}, description="Suffix to llama-index reader, for file types that Vidence does not read itself."
     )
+
+    server_max_runs: int = Field(32, ge=1, description="Runs that one server works on at a time.")
+    server_max_queued: int = Field(1_000, ge=1, description="Open runs beyond which new ones are refused.")
+    server_max_body_bytes: int = Field(32_000_000, ge=1)
+    server_event_log: int = Field(1_000, ge=16, description="Events kept of a run; the oldest go first.")
+    server_heartbeat_s: float = Field(15.0, gt=0)
+    server_send_timeout_s: float = Field(30.0, gt=0, description="A client that takes longer is let go.")
+    server_lease_s: float = Field(15.0, gt=0, description="After it, others continue a lost worker's runs.")
+    server_drain_s: float = Field(30.0, ge=0, description="Seconds that runs may go on after SIGTERM.")
 
     @property
     def root(self) -> Path:

@@ -17,6 +17,7 @@ from server.cli.image import chart, look, read
 from server.cli.index import app as index_app
 from server.cli.pubmed import app as pubmed_app
 from server.cli.search import search
+from server.cli.serve import serve
 from server.cli.tools import app as tools_app
 
 app = typer.Typer(
@@ -32,6 +33,7 @@ app.command()(chart)
 app.command()(look)
 app.command()(search)
 app.command()(feedback)
+app.command()(serve)
 app.add_typer(index_app, name="index", help="Build and look after collections.")
 app.add_typer(data_app, name="data", help="Look after training data sets.")
 app.add_typer(eval_app, name="eval", help="Measure the agent, compare versions, and gate them.")

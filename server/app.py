@@ -1,0 +1,110 @@
+"""The HTTP application: `create_app(settings)` puts stores, engine, run manager and routes together."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, suppress
+
+from fastapi import APIRouter, FastAPI
+
+from core.images import ImageStore
+from core.settings import Settings
+from server.context import ServerContext
+from server.http import events, health, images, problem, runs, threads
+from server.http.caller import Identify, anonymous
+from server.http.limits import BodyLimit
+from server.runs.engine import Engine, OpenServices, open_default
+from server.runs.execute import Parts
+from server.runs.manager import RunManager
+from server.runs.recover import Presence
+from server.runs.sqlite_ledger import SqliteLedger
+from server.storage.database import Database
+from server.storage.images import OwnedImages
+from server.storage.schema import MIGRATIONS
+from server.stream.sqlite_log import SqliteEventLog
+
+ROUTERS: tuple[APIRouter, ...] = (runs.router, threads.router, images.router, events.router)
+"""The routes under /v1, one file a resource; a new file is added here and nowhere else."""
+THREADS_A_RUN = 4
+
+
+def create_app(
+    settings: Settings,
+    *,
+    open_services: OpenServices = open_default,
+    identify: Identify = anonymous,
+) -> FastAPI:
+    """Build the application; nothing is opened before it starts.
+
+    Args:
+        settings: Read at the edge.
+        open_services: Builds the agent's services; tests give their own.
+        identify: Names the caller of a request.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with _opened(settings, open_services, identify) as context:
+            app.state.context = context
+            yield
+
+    app = FastAPI(
+        title="Vidence",
+        version="1",
+        summary="Questions about images and documents; every answer comes with evidence that can be checked.",
+        lifespan=lifespan,
+        docs_url=None,  # these pages load scripts from elsewhere
+        redoc_url=None,
+    )
+    app.add_middleware(BodyLimit, limit=settings.server_max_body_bytes)
+    problem.install(app)
+    app.include_router(health.router)
+    for router in ROUTERS:
+        app.include_router(router, prefix="/v1")
+        app.include_router(router, prefix="/api/v1", include_in_schema=False)
+    return app
+
+
+@asynccontextmanager
+async def _opened(
+    settings: Settings, open_services: OpenServices, identify: Identify
+) -> AsyncIterator[ServerContext]:
+    """Open the stores at once and the models in the background; close all of it in turn."""
+    # Calls that wait for the one worker process wait in threads; the stores' calls must not queue behind.
+    pool = ThreadPoolExecutor(settings.server_max_runs * THREADS_A_RUN, thread_name_prefix="server")
+    asyncio.get_running_loop().set_default_executor(pool)
+    database = Database(settings.root / "server.db", MIGRATIONS)
+    await database.open()
+    log = SqliteEventLog(database, settings.server_event_log)
+    ledger = SqliteLedger(database, log)
+    engine = Engine(settings, open_services)
+    worker = uuid.uuid4().hex
+    presence = Presence(settings.root / "workers", worker)
+    manager = RunManager(settings, Parts(engine, ledger, log), presence, worker)
+    opening = asyncio.create_task(engine.open())
+    await manager.start()
+    try:
+        yield ServerContext(
+            settings=settings,
+            engine=engine,
+            ledger=ledger,
+            log=log,
+            manager=manager,
+            images=ImageStore(
+                settings.root / "images",
+                max_bytes=settings.max_image_bytes,
+                max_pixels=settings.max_image_pixels,
+            ),
+            owned=OwnedImages(database),
+            identify=identify,
+        )
+    finally:
+        opening.cancel()
+        with suppress(asyncio.CancelledError):
+            await opening
+        await manager.stop()
+        await engine.close()
+        await database.close()

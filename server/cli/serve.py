@@ -1,0 +1,63 @@
+"""`vidence serve`: the HTTP server."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from core.errors import VidenceError, unavailable
+from core.settings import load_settings
+from server.cli.output import emit_json, err_console, handle_errors
+
+
+def serve(
+    host: Annotated[str, typer.Option("--host", help="Where to listen.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes any free port.")] = 8080,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the address as one JSON object.")] = False,
+) -> None:
+    """Serve the agent over HTTP: runs that outlive their connection, streamed as events.
+
+    For example:
+
+      vidence serve
+
+      curl -N http://127.0.0.1:8080/v1/chat --json '{"question": "What is 15% of 80?"}'
+
+    It answers at once and loads the models beside; /ready says when runs start. SIGTERM refuses new runs,
+    lets running ones go on for VIDENCE_SERVER_DRAIN_S seconds, and gives back the rest, which the next start
+    continues.
+    """
+    with handle_errors(as_json):
+        settings = load_settings()
+        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+        run = _server()
+        console = err_console()
+        if host not in ("127.0.0.1", "::1", "localhost"):
+            console.print("[yellow]Anyone who reaches this address may use it: there are no keys yet.[/]")
+
+        def started(address: str) -> None:
+            if as_json:
+                emit_json({"address": address})
+            else:
+                console.print(f"Vidence listens on [bold]{address}[/] (stop with Ctrl-C)")
+
+        run(settings, host, port, on_start=started)
+
+
+def _server() -> Callable[..., None]:
+    try:
+        from server.serve import serve as run
+    except ImportError as error:
+        raise _missing(error) from error
+    return run
+
+
+def _missing(error: ImportError) -> VidenceError:
+    return unavailable(
+        f"A package of the server is missing: {error.name}",
+        help="Install the extra that brings it: pip install 'vidence[serve]'.",
+        retryable=False,
+    )

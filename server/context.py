@@ -1,0 +1,34 @@
+"""What the routes work with: opened once by the application, found on every request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core.images import ImageStore
+from core.settings import Settings
+from server.http.caller import Identify
+from server.runs.engine import Engine
+from server.runs.ledger import RunLedger
+from server.runs.manager import RunManager
+from server.storage.images import OwnedImages
+from server.stream.log import EventLog
+from server.stream.sse import StreamOptions
+
+
+@dataclass(frozen=True)
+class ServerContext:
+    """The stores, the engine and the run manager of one server."""
+
+    settings: Settings
+    engine: Engine
+    ledger: RunLedger
+    log: EventLog
+    manager: RunManager
+    images: ImageStore
+    owned: OwnedImages
+    identify: Identify
+
+    @property
+    def streams(self) -> StreamOptions:
+        """Heartbeats and time limits of streams."""
+        return StreamOptions(self.settings.server_heartbeat_s, self.settings.server_send_timeout_s)

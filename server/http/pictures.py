@@ -1,0 +1,72 @@
+"""Images of requests, on their way into the store: from a data URL, a public address, or by hash."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import re
+
+from core.errors import invalid_input, not_found
+from core.images import StoredImage
+from core.media import sniff
+from core.net import FetchPolicy, fetch_async
+from core.settings import Settings
+from server.context import ServerContext
+from server.http.bodies import ImageSource
+from server.runs.records import StoredImageRef
+
+_DATA_URL = re.compile(r"data:(?P<type>[\w.+/-]*)(?:;[\w.+-]+=[\w.+-]+)*;base64,", re.ASCII)
+
+
+async def stored(context: ServerContext, owner: str, source: ImageSource) -> StoredImageRef:
+    """Keep a request's image and let its owner see it.
+
+    Raises:
+        VidenceError: `invalid_input` for what is no image, `not_found` for a hash that the owner never sent,
+            `blocked` for an address that is not public, or what fetching raises.
+    """
+    if source.image_id is not None:
+        known = await context.owned.get(owner, source.image_id)
+        if known is None:
+            raise not_found(f"No image `{source.image_id[:12]}…`", help="Upload it first: POST /v1/images.")
+        return known
+    if source.url is not None:
+        fetched = await fetch_async(source.url, policy(context.settings))
+        return await keep(context, owner, fetched.body, fetched.url.partition("?")[0])
+    assert source.data_url is not None
+    return await keep(context, owner, await asyncio.to_thread(decode_data_url, source.data_url), "")
+
+
+async def keep(context: ServerContext, owner: str, data: bytes, source: str) -> StoredImageRef:
+    """Check, normalise and keep an image, told by its bytes and not by what it calls itself."""
+
+    def add() -> StoredImage:
+        kind = sniff(data)
+        if kind and not kind.startswith("image/"):
+            raise invalid_input(f"Not an image but {kind}", help="Send a PNG, JPEG, GIF, BMP, TIFF or WEBP.")
+        stored = context.images.add_bytes(data, source=source or "the request's image")
+        name = source or f"image:{stored.sha256[:12]}"
+        return StoredImage(stored.sha256, stored.width, stored.height, name)
+
+    return await context.owned.add(owner, await asyncio.to_thread(add))
+
+
+def decode_data_url(url: str) -> bytes:
+    """Return the bytes of a base64 data URL; raises `invalid_input`."""
+    head = _DATA_URL.match(url)
+    if head is None:
+        raise invalid_input("Not a base64 data URL", help="Send `data:image/png;base64,` and the bytes.")
+    try:
+        return base64.b64decode(url[head.end() :], validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise invalid_input(f"The data URL is not base64: {error}", help="Encode the file again.") from error
+
+
+def policy(settings: Settings) -> FetchPolicy:
+    """Return what fetching for a request may do."""
+    return FetchPolicy(
+        allowed_hosts=frozenset(settings.fetch_allowed_hosts),
+        max_bytes=min(settings.fetch_max_bytes, settings.max_image_bytes),
+        timeout_s=settings.fetch_timeout_s,
+    )

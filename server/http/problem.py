@@ -1,0 +1,154 @@
+"""Failures as RFC 9457 problem documents, each with a stable `code`."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from core.errors import VidenceError
+from server.runs.engine import failure_of
+
+log = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_S = 5
+_STATUS = {
+    "invalid_input": 422,
+    "not_found": 404,
+    "unavailable": 503,
+    "timeout": 504,
+    "rate_limited": 429,
+    "blocked": 403,
+    "internal": 500,
+}
+_TITLES = {
+    "invalid_input": "The request has to be changed",
+    "not_found": "There is no such thing",
+    "unavailable": "Something that this needs cannot be reached",
+    "timeout": "It took too long",
+    "rate_limited": "Too many requests",
+    "blocked": "This is not allowed",
+    "conflict": "It is not in a state for this",
+    "too_large": "The request is too large",
+    "method_not_allowed": "The address does not know this method",
+    "internal": "The server failed",
+}
+_BY_STATUS = {
+    400: "invalid_input",
+    401: "unauthenticated",
+    403: "blocked",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "too_large",
+    429: "rate_limited",
+    503: "unavailable",
+    504: "timeout",
+}
+
+
+class FieldError(BaseModel):
+    """A part of the request that is wrong."""
+
+    where: str
+    message: str
+
+
+class Problem(BaseModel):
+    """A problem document. Act on `code`; `detail` and `help` are for people."""
+
+    type: str = Field(examples=["urn:vidence:problem:not_found"])
+    title: str
+    status: int
+    detail: str
+    code: str = Field(examples=["not_found"])
+    help: str = ""
+    retryable: bool = False
+    instance: str = ""
+    errors: list[FieldError] = Field(default_factory=list)
+
+
+def code_of(error: VidenceError) -> str:
+    """Return the stable code of a failure: its kind, or `conflict` for what will be allowed later."""
+    return "conflict" if error.kind == "blocked" and error.retryable else error.kind
+
+
+def document(error: VidenceError, instance: str = "") -> Problem:
+    """Return the problem document of a typed failure."""
+    code = code_of(error)
+    status = 409 if code == "conflict" else _STATUS[error.kind]
+    return _problem(code, status, error.message, instance, help=error.help, retryable=error.retryable)
+
+
+def _problem(code: str, status: int, detail: str, instance: str, **more: Any) -> Problem:
+    title = _TITLES.get(code, code.replace("_", " ").capitalize())
+    return Problem(
+        type=f"urn:vidence:problem:{code}",
+        title=title,
+        status=status,
+        detail=detail,
+        code=code,
+        instance=instance,
+        **more,
+    )
+
+
+def respond(problem: Problem, headers: dict[str, str] | None = None) -> Response:
+    """Send a problem document; what is worth another try says when."""
+    sent = dict(headers or {})
+    if problem.status in (429, 503):
+        sent.setdefault("Retry-After", str(RETRY_AFTER_S))
+    body = problem.model_dump(exclude_defaults=True)
+    return JSONResponse(body, status_code=problem.status, headers=sent, media_type=MEDIA_TYPE)
+
+
+def install(app: FastAPI) -> None:
+    """Let every failure of a route be answered by a problem document."""
+
+    async def typed(request: Request, error: Exception) -> Response:
+        assert isinstance(error, VidenceError)
+        return respond(document(error, request.url.path))
+
+    async def invalid(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        wrong = [
+            FieldError(where=".".join(str(part) for part in item["loc"]), message=item["msg"])
+            for item in error.errors()
+        ]
+        first = wrong[0]
+        detail = f"{first.where}: {first.message}"
+        help = "See the request's schema in /openapi.json."
+        return respond(_problem("invalid_input", 422, detail, request.url.path, help=help, errors=wrong))
+
+    async def plain(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        code = _BY_STATUS.get(error.status_code, "internal" if error.status_code >= 500 else "invalid_input")
+        problem = _problem(code, error.status_code, str(error.detail), request.url.path)
+        return respond(problem, dict(error.headers or {}))
+
+    async def unexpected(request: Request, error: Exception) -> Response:
+        log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+        return respond(document(failure_of(error), request.url.path))
+
+    app.add_exception_handler(VidenceError, typed)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(HTTPException, plain)
+    app.add_exception_handler(Exception, unexpected)
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return the `responses` of a route that may answer with these problem statuses."""
+    return {
+        status: {
+            "model": Problem,
+            "description": _TITLES.get(_BY_STATUS.get(status, "invalid_input"), "Problem"),
+            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }
+        for status in statuses
+    }

@@ -1,0 +1,163 @@
+"""The graph with its services and checkpoints, opened once and shared by all runs of the process."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any
+
+from core.contracts import Evidence, RunResult
+from core.errors import VidenceError, unavailable
+from core.run_store import SqliteRunStore
+from core.settings import Settings
+from core.system_errors import system_error
+from server.session import open_checkpointer
+
+if TYPE_CHECKING:
+    from graph.services import Services
+
+log = logging.getLogger(__name__)
+
+OpenServices = Callable[[Settings], "Services"]
+
+
+def open_default(settings: Settings) -> Services:
+    """Open the services that the settings describe; imports what is heavy, so call it in a thread."""
+    from graph.services import open_services
+
+    return open_services(settings)
+
+
+class Engine:
+    """Opens in the background, so that the server answers while models load.
+
+    Args:
+        settings: The server's settings.
+        open_services: Builds the services; tests give their own.
+    """
+
+    def __init__(self, settings: Settings, open_services: OpenServices = open_default) -> None:
+        self._settings = settings
+        self._open_services = open_services
+        self._stack = AsyncExitStack()
+        self._graph: Any = None
+        self._saver: Any = None
+        self._services: Services | None = None
+        self.ready = asyncio.Event()
+        self.failure: VidenceError | None = None
+
+    @property
+    def services(self) -> Services:
+        """The shared services; raises `unavailable` until they are open."""
+        if self._services is None:
+            raise self.failure or unavailable("The models are still loading", help="Try again in a moment.")
+        return self._services
+
+    async def open(self) -> None:
+        """Import, open and warm up; `ready` is set at the end, or `failure` says why not."""
+        try:
+            build = await asyncio.to_thread(_import_graph)
+            services = self._services = await asyncio.to_thread(self._open_services, self._settings)
+            self._stack.push_async_callback(asyncio.to_thread, services.close)
+            path = self._settings.root / "checkpoints.db"
+            self._saver = await self._stack.enter_async_context(open_checkpointer(path))
+            await self._saver.setup()
+            self._graph = await asyncio.to_thread(
+                build, self._settings, checkpointer=self._saver, services=services
+            )
+            await asyncio.to_thread(_warm, services)
+        except Exception as error:
+            log.exception("The engine did not open")
+            self.failure = failure_of(error)
+            return
+        self.ready.set()
+
+    async def close(self) -> None:
+        """End worker processes and close files."""
+        self.ready.clear()
+        await self._stack.aclose()
+
+    async def snapshot(self, thread_key: str) -> Any:
+        """Return the newest checkpoint of a thread."""
+        return await self._graph.aget_state(self._config(thread_key))
+
+    async def reports(self, payload: Any, thread_key: str) -> AsyncIterator[tuple[str, Any]]:
+        """Run the graph to its end or to an interrupt; yields what the modes `tasks` and `custom` report."""
+        modes = ["tasks", "custom"]
+        async for mode, report in self._graph.astream(
+            payload, self._config(thread_key), stream_mode=modes, durability="sync"
+        ):
+            yield mode, report
+
+    async def result(self, run_id: str, values: Any) -> RunResult:
+        """Return the finished result of a run; raises the error that it ended with."""
+        outcome = values.get("outcome") or {}
+        if outcome.get("status") == "failed":
+            raise VidenceError(**outcome["error"])
+        store = self.services.store
+        if isinstance(store, SqliteRunStore):
+            body = await asyncio.to_thread(store.result, run_id)
+            if body is not None:
+                return RunResult.model_validate_json(body)
+        from graph.nodes.respond import build_result
+
+        # The record never reached the disk; the last checkpoint holds all of it.
+        return await build_result(values, self.services)
+
+    async def evidence(self, run_id: str, ids: tuple[str, ...]) -> list[Evidence]:
+        """Return evidence of a run by id."""
+        return await self.services.store.get_evidence(run_id, ids)
+
+    async def forget(self, thread_key: str) -> None:
+        """Delete a thread's checkpoints."""
+        await self._saver.adelete_thread(thread_key)
+
+    async def tidy(self) -> None:
+        """Undo what a cancelled run had begun to write.
+
+        A statement whose caller was cancelled still runs, but is never committed: it would hold the file's
+        write lock. Every complete write commits before it lets go of the saver's lock, so whatever is open
+        while we hold that lock belongs to nobody.
+        """
+        async with self._saver.lock:
+            await self._saver.conn.rollback()
+
+    def _config(self, thread_key: str) -> dict[str, Any]:
+        return {"configurable": {"thread_id": thread_key}, "recursion_limit": self._settings.max_steps * 4}
+
+
+def _import_graph() -> Any:
+    from graph.app import build_graph
+
+    return build_graph
+
+
+def _warm(services: Services) -> None:
+    """Load what the first question would wait for."""
+    if services.settings.router != "embedding" or services.suggest is None:
+        return
+    try:
+        services.models.embedder().embed(["warm"])
+    except VidenceError as error:
+        log.warning("The text model is not loaded: %s", error.message)
+
+
+def failure_of(error: BaseException) -> VidenceError:
+    """Return the typed error of any exception; what is unexpected tells its type and no more."""
+    from langgraph.errors import NodeTimeoutError
+
+    if isinstance(error, VidenceError):
+        return error
+    if isinstance(error, NodeTimeoutError):
+        return VidenceError(
+            "timeout",
+            f"The step `{error.node}` took longer than {error.timeout:.0f} s",
+            help="Ask again, or raise VIDENCE_TOOL_TIMEOUT_S.",
+            retryable=True,
+        )
+    known = system_error(error) if isinstance(error, Exception) else None
+    return known or VidenceError(
+        "internal", f"An unexpected {type(error).__name__} ended it", help="The server's log has the details."
+    )

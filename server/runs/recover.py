@@ -1,0 +1,94 @@
+"""Taking up a run that another worker left: which workers are gone, and which events they owed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from core.contracts import Evidence
+from server.runs.records import Run
+from server.stream.events import Draft
+from server.stream.log import EventLog
+from server.stream.translate import Found, bodies, evidence_added, finished, left_open, plan_updated
+
+Lookup = Callable[[str, tuple[str, ...]], Awaitable[list[Evidence]]]
+
+
+def point_of(snapshot: Any) -> str:
+    """Return the id of a snapshot's checkpoint."""
+    return str(snapshot.config["configurable"].get("checkpoint_id", ""))
+
+
+async def missed(run: Run, snapshot: Any, log: EventLog, evidence: Lookup) -> list[Draft]:
+    """Return what the checkpoint knows and the log may lack; known keys are left out when they are appended.
+
+    Events are written a moment after the state they tell of, so a crash in between loses some.
+    """
+    values = snapshot.values
+    drafts: list[Draft] = []
+    if values.get("plan"):
+        drafts.append(plan_updated(values["plan"]))
+    refs: dict[str, list[str]] = {}
+    for id_, ref in (values.get("refs") or {}).items():
+        refs.setdefault(ref["subquestion"], []).append(id_)
+    for subquestion, ids in refs.items():
+        tool = values.get("plan", {}).get(subquestion, {}).get("tool", "")
+        found = Found(subquestion, tool, tuple(ids))
+        drafts.append(evidence_added(found, await evidence(run.run_id, found.ids)))
+    pending = {task.id.replace("-", "")[:16] for task in snapshot.tasks}
+    page = await log.read(run.run_id, 0, limit=10_000)
+    for step in left_open(bodies(page.events)):
+        if step.step not in pending:
+            drafts.append(finished(step, ms=0.0, ok=True))
+    return drafts
+
+
+class Presence:
+    """A lock file a worker, which the system lets go of when the process dies, however it dies.
+
+    So that a restarted server need not wait for the leases of the one that was killed.
+    """
+
+    def __init__(self, folder: Path, worker: str) -> None:
+        self._folder = folder
+        self._worker = worker
+        self._lock = FileLock(folder / f"{worker}.lock", timeout=0, thread_local=False)
+
+    async def enter(self) -> None:
+        """Hold this worker's lock."""
+        await asyncio.to_thread(self._enter)
+
+    async def leave(self) -> None:
+        """Let go of it."""
+        await asyncio.to_thread(self._leave)
+
+    async def gone(self) -> list[str]:
+        """Return workers whose process is gone, each once."""
+        return await asyncio.to_thread(self._gone)
+
+    def _enter(self) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._lock.acquire(timeout=5)  # another worker may be looking whether we are gone
+
+    def _leave(self) -> None:
+        self._lock.release()
+        (self._folder / f"{self._worker}.lock").unlink(missing_ok=True)
+
+    def _gone(self) -> list[str]:
+        found: list[str] = []
+        for path in self._folder.glob("*.lock"):
+            if path.stem == self._worker:
+                continue
+            lock = FileLock(path, timeout=0, thread_local=False)
+            try:
+                lock.acquire()
+            except Timeout:
+                continue
+            found.append(path.stem)
+            path.unlink(missing_ok=True)
+            lock.release()
+        return found

@@ -1,0 +1,80 @@
+"""Threads in SQLite: a conversation belongs to an owner, and two owners may use one name for theirs."""
+
+from __future__ import annotations
+
+import sqlite3
+import uuid
+
+from core.errors import VidenceError
+from server.clock import iso_now
+from server.runs.records import Thread
+from server.storage.database import Database
+
+_COUNTED = (
+    "SELECT thread_id, title, created_at, (SELECT count(*) FROM runs WHERE thread_key = key) AS runs"
+    " FROM threads"
+)
+
+
+class SqliteThreads:
+    """The threads of the ledger."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def create_thread(self, owner: str, thread_id: str, title: str) -> Thread:
+        """Return the owner's thread, made when new."""
+        await self._database.write(lambda to: ensure_thread(to, owner, thread_id, title, iso_now()))
+        found = await self.thread(owner, thread_id)
+        assert found is not None
+        return found
+
+    async def thread(self, owner: str, thread_id: str) -> Thread | None:
+        """Return a thread of the owner."""
+        statement = f"{_COUNTED} WHERE owner = ? AND thread_id = ?"
+        row = await self._database.read(lambda to: to.execute(statement, (owner, thread_id)).fetchone())
+        return None if row is None else Thread(**row)
+
+    async def threads(self, owner: str, *, offset: int = 0, limit: int = 50) -> list[Thread]:
+        """Return the owner's threads, the newest first."""
+        statement = f"{_COUNTED} WHERE owner = ? ORDER BY rowid DESC LIMIT ? OFFSET ?"
+        rows = await self._database.read(lambda to: to.execute(statement, (owner, limit, offset)).fetchall())
+        return [Thread(**row) for row in rows]
+
+    async def delete_thread(self, owner: str, thread_id: str) -> str | None:
+        """Forget a thread with its runs and events; raises `blocked` while one of its runs is open."""
+
+        def work(to: sqlite3.Connection) -> str | None:
+            row = to.execute(
+                "SELECT key FROM threads WHERE owner = ? AND thread_id = ?", (owner, thread_id)
+            ).fetchone()
+            if row is None:
+                return None
+            key = str(row[0])
+            runs = to.execute("SELECT run_id, status FROM runs WHERE thread_key = ?", (key,)).fetchall()
+            if any(run["status"] in ("queued", "running", "input_required") for run in runs):
+                raise VidenceError(
+                    "blocked",
+                    f"Thread `{thread_id}` has a run that has not ended",
+                    help="Cancel it first.",
+                    retryable=True,
+                )
+            ids = [(run["run_id"],) for run in runs]
+            for table in ("events", "streams", "results", "runs"):
+                to.executemany(f"DELETE FROM {table} WHERE run_id = ?", ids)
+            to.execute("DELETE FROM threads WHERE key = ?", (key,))
+            return key
+
+        return await self._database.write(work)
+
+
+def ensure_thread(to: sqlite3.Connection, owner: str, thread_id: str, title: str, now: str) -> str:
+    """Return the key of the owner's thread, made when new: the checkpoints know it by this alone."""
+    to.execute(
+        "INSERT OR IGNORE INTO threads VALUES (?, ?, ?, ?, ?)",
+        (owner, thread_id, f"s-{uuid.uuid4().hex}", title, now),
+    )
+    row = to.execute(
+        "SELECT key FROM threads WHERE owner = ? AND thread_id = ?", (owner, thread_id)
+    ).fetchone()
+    return str(row[0])

@@ -1,0 +1,1 @@
+"""Where the server keeps runs, threads and events: one SQLite file, embedded."""

@@ -1,0 +1,35 @@
+"""The tables of `server.db`, as migrations: each file runs each script once. Never edit an old one."""
+
+from __future__ import annotations
+
+_FIRST = """
+CREATE TABLE threads (
+    owner TEXT NOT NULL, thread_id TEXT NOT NULL, key TEXT NOT NULL UNIQUE, title TEXT NOT NULL,
+    created_at TEXT NOT NULL, PRIMARY KEY (owner, thread_id));
+CREATE TABLE runs (
+    place INTEGER PRIMARY KEY AUTOINCREMENT,
+    run_id TEXT NOT NULL UNIQUE, owner TEXT NOT NULL, thread_id TEXT NOT NULL, thread_key TEXT NOT NULL,
+    status TEXT NOT NULL, spec TEXT NOT NULL,
+    created_at TEXT NOT NULL, started_at TEXT NOT NULL DEFAULT '', finished_at TEXT NOT NULL DEFAULT '',
+    worker TEXT NOT NULL DEFAULT '', lease_until REAL NOT NULL DEFAULT 0, epoch INTEGER NOT NULL DEFAULT 0,
+    attempts INTEGER NOT NULL DEFAULT 0, progress TEXT NOT NULL DEFAULT '',
+    cancel_requested INTEGER NOT NULL DEFAULT 0,
+    waiting TEXT NOT NULL DEFAULT '', reply TEXT NOT NULL DEFAULT '', error TEXT NOT NULL DEFAULT '');
+CREATE INDEX runs_open ON runs (status, lease_until)
+    WHERE status IN ('queued', 'running', 'input_required');
+CREATE INDEX runs_by_thread ON runs (thread_key, place);
+CREATE INDEX runs_by_owner ON runs (owner, place);
+CREATE TABLE results (run_id TEXT PRIMARY KEY, body TEXT NOT NULL);
+CREATE TABLE streams (
+    run_id TEXT PRIMARY KEY, epoch INTEGER NOT NULL, first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL,
+    closed INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE events (
+    run_id TEXT NOT NULL, seq INTEGER NOT NULL, type TEXT NOT NULL, key TEXT NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (run_id, seq)) WITHOUT ROWID;
+CREATE UNIQUE INDEX events_by_key ON events (run_id, key);
+CREATE TABLE images (
+    owner TEXT NOT NULL, sha256 TEXT NOT NULL, width INTEGER NOT NULL, height INTEGER NOT NULL,
+    source TEXT NOT NULL, created_at TEXT NOT NULL, PRIMARY KEY (owner, sha256));
+"""
+
+MIGRATIONS = (_FIRST,)

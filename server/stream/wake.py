@@ -1,0 +1,31 @@
+"""Waking those who wait for something of a run, within this process."""
+
+from __future__ import annotations
+
+import asyncio
+
+
+class Wake:
+    """One signal a run. Take `signal` before looking, so that nothing is missed in between."""
+
+    def __init__(self) -> None:
+        self._signals: dict[str, asyncio.Event] = {}
+
+    def signal(self, run_id: str) -> asyncio.Event:
+        """Return the event that the next `notify` sets."""
+        return self._signals.setdefault(run_id, asyncio.Event())
+
+    def notify(self, run_id: str) -> None:
+        """Wake everyone who waits for the run."""
+        waiting = self._signals.pop(run_id, None)
+        if waiting is not None:
+            waiting.set()
+
+
+async def wait_for(signal: asyncio.Event, seconds: float) -> None:
+    """Wait for a signal, or for the time to pass."""
+    try:
+        async with asyncio.timeout(seconds):
+            await signal.wait()
+    except TimeoutError:
+        return
