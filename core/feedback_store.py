@@ -40,6 +40,7 @@ class RatedRun(Contract):
     profile: str = "general"
     confidence: float = 0.0
     images: tuple[str, ...] = Field((), description="Hashes in the image store.")
+    collections: tuple[str, ...] = Field((), description="Where it was searched for.")
     evidence_ids: tuple[str, ...] = Field((), description="What the answer cited.")
     models: dict[str, ModelRef] = Field(default_factory=dict)
     prompts: dict[str, str] = Field(default_factory=dict)
@@ -66,6 +67,12 @@ def images_of(result: RunResult) -> tuple[str, ...]:
     return tuple(dict.fromkeys(sha for sha in [*named, *seen] if sha))
 
 
+def collections_of(result: RunResult) -> tuple[str, ...]:
+    """Return the collections that a run searched, in order, each once."""
+    named = [str(name) for item in result.plan for name in item.args.get("collections") or ()]
+    return tuple(dict.fromkeys(named))
+
+
 def rated_run(result: RunResult) -> RatedRun:
     """Return what a rating of this run is tied to."""
     return RatedRun(
@@ -77,6 +84,7 @@ def rated_run(result: RunResult) -> RatedRun:
         profile=result.profile,
         confidence=result.confidence,
         images=images_of(result),
+        collections=collections_of(result),
         evidence_ids=tuple(dict.fromkeys(item.evidence_id for item in result.citations)),
         models=result.models,
         prompts=result.prompts,

@@ -14,7 +14,7 @@ from core.contracts import Citation, Evidence, ModelRef, RunResult
 from core.errors import VidenceError
 from core.run_store import MemoryRunStore
 from core.settings import Settings
-from evals.run.registry import OpenSolver, Place
+from evals.run.registry import OpenSolver, Place, Solver
 from evals.run.sample import Output, Sample, Seen, Spent
 from evals.solvers.bench import Bench, open_bench
 
@@ -169,8 +169,13 @@ def asker(prepare: Callable[[Bench], Asking], *roles: str) -> OpenSolver:
     """
 
     @contextmanager
-    def opened(place: Place) -> Iterator[_Asker]:
+    def opened(place: Place) -> Iterator[Solver]:
         with open_bench(place) as bench:
-            yield _Asker(bench, prepare(bench), bench.models(*ROLES, *roles))
+            yield asker_over(bench, prepare(bench), *roles)
 
     return opened
+
+
+def asker_over(bench: Bench, asking: Asking, *roles: str) -> Solver:
+    """Return what asks the graph over an open bench; the roles are those of `asker`."""
+    return _Asker(bench, asking, bench.models(*ROLES, *roles))

@@ -87,7 +87,7 @@ def _supporting(sample: Sample) -> list[str]:
     return list(sample.target["passages"])
 
 
-def _confidences(scale: str) -> Scorer:
+def confidences(scale: str) -> Scorer:
     """Return a corpus scorer of confidence against being right, over what was answered."""
     from evals.metrics.registry import get_metric
 
@@ -133,8 +133,8 @@ def library_asker(bench: Bench) -> Asking:
         metric_scorer("citation_recall", _cited, _supporting, judged=False),
         replace(INVENTED, judged=True),
         ANSWERED,
-        _confidences("ece"),
-        _confidences("aurc"),
+        confidences("ece"),
+        confidences("aurc"),
     ),
 )
 def answers(place: Place) -> Iterator[Sample]:
@@ -178,7 +178,7 @@ def _fixed_asker(bench: Bench) -> Asking:
     needs="sroie",
     timeout_s=300.0,
     open_solver=asker(_fixed_asker, "ocr"),
-    scorers=(RIGHT, QUIET, INVENTED, ANSWERED, _confidences("ece"), _confidences("aurc")),
+    scorers=(RIGHT, QUIET, INVENTED, ANSWERED, confidences("ece"), confidences("aurc")),
 )
 def fixed_questions(place: Place) -> Iterator[Sample]:
     """50 questions on receipts, charts and our documents, and 20 that those do not answer."""

@@ -11,7 +11,7 @@ from finetune.data.dataset import Dataset
 from finetune.data.guard import EvalIndex
 from finetune.data.rows import TrainRow
 from knowledge.image_prints import ImagePrint, PrintCache, print_of_file
-from knowledge.seen import question_key
+from knowledge.seen import SeenIndex, question_key
 
 
 class Overlap(Protocol):
@@ -54,6 +54,7 @@ class HeldOut:
         whole: Data sets that are for measuring only: all rows count.
         evaluation: Folders of evaluation data in any format (`finetune.data.guard`).
         cache: Keeps the prints of images between calls.
+        also: What else is measured on (`evals.production.store.measured_on`).
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class HeldOut:
         whole: Iterable[Path] = (),
         evaluation: Iterable[Path] = (),
         cache: PrintCache | None = None,
+        also: Sequence[SeenIndex] = (),
     ) -> None:
         places: dict[str, tuple[Path, str]] = {}
         questions: dict[str, str] = {}
@@ -78,11 +80,11 @@ class HeldOut:
             questions,
         )
         raw = list(evaluation)
-        self._raw = EvalIndex.of(raw, cache) if raw and cache is not None else None
+        self._others = [*also, *([EvalIndex.of(raw, cache)] if raw and cache is not None else [])]
 
     def __call__(self, row: TrainRow, image: Path | None) -> str:
         """Return the name of the set that holds the row's image or, without one, its question."""
-        indexes = [self._own, *([self._raw] if self._raw is not None else [])]
+        indexes = [self._own, *self._others]
         if image is None:
             found = [index.text(row.question) for index in indexes] if row.image_sha256 is None else []
             return next((hit[1] for hit in found if hit), "")

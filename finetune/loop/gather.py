@@ -9,6 +9,7 @@ from pathlib import Path
 from core.errors import invalid_input, not_found
 from core.feedback_store import FeedbackStore
 from core.images import ImageStore
+from evals.production.store import measured_on
 from evals.production.votes import Vote, from_feedback
 from finetune.data.dataset import Dataset
 from finetune.loop.checks import HeldOut, personal
@@ -90,13 +91,18 @@ def find(root: Path, name: str) -> Path:
 
 
 def held_out(root: Path, request: Request, *, besides: Path) -> HeldOut:
-    """Return the check against every dev and test split of the data folder, and what else is named."""
+    """Return the check against what the data folder measures on, and what else is named.
+
+    That is every dev and test split, and the eval data sets that were made of ratings.
+    """
+    cache = PrintCache(root / "finetune" / "eval_prints.db")
     folders = sorted(path.parent for path in data_folder(root).glob("*/dataset.json"))
     return HeldOut(
         [folder for folder in folders if folder != besides],
         whole=[find(root, name) for name in request.held_out],
         evaluation=[Path(name).expanduser() for name in request.evaluation],
-        cache=PrintCache(root / "finetune" / "eval_prints.db"),
+        cache=cache,
+        also=[measured_on(root, cache)],
     )
 
 

@@ -16,6 +16,7 @@ from core.contracts import Contract
 from core.errors import invalid_input
 from core.images import ImageStore
 from evals.exact_match import normal_answer
+from evals.production.record import anonymous
 from evals.production.votes import Conflict, Settled, Vote, item_id, resolve
 from finetune.data.dataset import Dataset, write_whole
 from finetune.data.rows import PreferenceRow, Step, TrainRow, dataset_version
@@ -124,7 +125,7 @@ def incorporate(
         name="incorporate",
         options={
             "agreement": chosen.agreement,
-            "excluded": sorted(map(_anonymous, chosen.excluded)),
+            "excluded": sorted(map(anonymous, chosen.excluded)),
             "made_by": chosen.made_by,
         },
         rows_in=len(cast),
@@ -293,7 +294,7 @@ def _lineage(item: Settled) -> dict[str, object]:
     return {
         "run_ids": sorted({run for vote in item.votes for run in vote.run_ids}),
         "candidates": sorted({vote.candidate_id for vote in item.votes if vote.candidate_id}),
-        "users": sorted({_anonymous(vote.user) for vote in item.votes}),
+        "users": sorted({anonymous(vote.user) for vote in item.votes}),
         "votes_for": len(item.votes),
         "votes_against": len(item.against),
         "by_person": any(vote.by_person for vote in item.votes),
@@ -301,10 +302,6 @@ def _lineage(item: Settled) -> dict[str, object]:
         "model_answer": item.votes[0].model_answer,
         "given_sha256": item.votes[0].image_sha256 or "",
     }
-
-
-def _anonymous(user: str) -> str:
-    return hashlib.sha256(f"vidence-user:{user}".encode()).hexdigest()[:12]
 
 
 def _check_version(target: Dataset, name: str, version: str) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,15 +13,17 @@ import typer
 from core.errors import EXIT_GATE_FAILED, invalid_input
 from core.settings import Settings, load_settings
 from server.cli.counting import counting_stages
+from server.cli.eval_dataset import app as dataset_app
 from server.cli.eval_show import show_comparison, show_run, show_suites, show_trends
 from server.cli.output import emit_json, err_console, handle_errors, out_console
 
 if TYPE_CHECKING:
     from evals.compare.decide import Comparison
     from evals.gate import GateConfig
-    from evals.run.registry import Place
+    from evals.run.registry import Place, Registry, Suite
 
 app = typer.Typer(no_args_is_help=True)
+app.add_typer(dataset_app, name="dataset", help="Make eval data sets of rated answers.")
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Data = Annotated[
     Path | None,
@@ -63,7 +66,12 @@ def list_(data: Data = None, as_json: AsJson = False) -> None:
 
 @app.command()
 def run(
-    suites: Annotated[list[str], typer.Argument(help="Suites or families, or `all`.", metavar="SUITE...")],
+    suites: Annotated[
+        list[str],
+        typer.Argument(
+            help="Suites or families, `all`, or dataset:NAME (vidence eval dataset).", metavar="SUITE..."
+        ),
+    ],
     data: Data = None,
     limit: Annotated[
         int | None, typer.Option(min=1, help="At most so many samples a suite, the same ones each time.")
@@ -117,7 +125,7 @@ def run(
         from evals.run.runner import run_suites
 
         settings = load_settings()
-        chosen = registry().pick(suites)
+        chosen = _chosen(suites, settings, registry)
         options = Options(
             epochs=epochs,
             seed=seed,
@@ -282,6 +290,16 @@ def _place(settings: Settings, data: Path | None) -> Place:
     return Place(settings, data.resolve() if data else None)
 
 
+def _chosen(names: Sequence[str], settings: Settings, registry: Callable[[], Registry]) -> list[Suite]:
+    """Return the suites of names, data sets from use among them."""
+    from evals.production.record import MARK
+    from evals.production.suite import dataset_suite
+
+    own = [name for name in names if not name.startswith(MARK)]
+    made = [dataset_suite(name, settings.root) for name in names if name.startswith(MARK)]
+    return [*(registry().pick(own) if own else ()), *made]
+
+
 def _positive(value: Any) -> Any:
     if value is not None and value <= 0:
         raise invalid_input(f"A limit of {value} allows nothing", help="Give a number above 0.")
@@ -290,4 +308,5 @@ def _positive(value: Any) -> Any:
 
 def _new_file(settings: Settings, names: Sequence[str]) -> Path:
     now = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
-    return settings.root / "evals" / f"{now}-{'-'.join(names)[:60]}.jsonl"
+    said = re.sub(r"[^\w.-]+", "-", "-".join(names))[:60]
+    return settings.root / "evals" / f"{now}-{said}.jsonl"
