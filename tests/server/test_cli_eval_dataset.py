@@ -94,10 +94,9 @@ def test_a_rated_answer_of_a_real_run_is_asked_again_over_its_collection(
     _, asked = call("ask", "Who built the Marlow pier?", "--collection", "harbour")
     assert asked["status"] == "done", asked
     right = "Ada Hill"
-    rating = (
-        ["--rating", "up"] if asked["short_answer"] == right else ["--rating", "down", "--correction", right]
-    )
-    assert call("feedback", asked["run_id"], *rating)[0] == 0
+    up = asked["short_answer"] == right
+    rating = ["up"] if up else ["down", "--correction", right]
+    assert call("feedback", asked["run_id"], "--rating", *rating)[0] == 0
     assert call("eval", "dataset", "create", "march")[1]["samples"] == 1
     _, shown = call("eval", "dataset", "show", "march")
     assert shown["lines"][0]["sample"]["input"]["collections"] == ["harbour"]
