@@ -13,5 +13,6 @@ MODULES = (
     "planning",
     "pictures",
     "languages",
+    "personas",
     "known_failures",
 )
