@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
+    InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     YamlConfigSettingsSource,
@@ -118,6 +119,16 @@ class Settings(BaseModel):
     server_lease_s: float = Field(15.0, gt=0, description="After it, others continue a lost worker's runs.")
     server_drain_s: float = Field(30.0, ge=0, description="Seconds that runs may go on after SIGTERM.")
 
+    langsmith_api_key: str = Field("", repr=False, description="Without it nothing is uploaded.")
+    langsmith_endpoint: str = Field(
+        "https://api.smith.langchain.com", pattern=r"^https?://", description="The LangSmith server."
+    )
+    langsmith_workspace_id: str = Field("", description="For keys of a whole organisation.")
+    langsmith_project: str = Field(
+        "vidence", min_length=1, description="What uploaded data sets and experiments begin with."
+    )
+    langsmith_upload: bool = Field(False, description="Whether `eval run` uploads each finished run.")
+
     @property
     def root(self) -> Path:
         """The data directory with `~` expanded."""
@@ -144,7 +155,15 @@ class _EdgeSettings(Settings, BaseSettings):
             init_settings,
             env_settings,
             YamlConfigSettingsSource(settings_cls, yaml_file=path),
+            InitSettingsSource(settings_cls, _langsmith()),
         )
+
+
+def _langsmith() -> dict[str, Any]:
+    """Return what LangSmith's own variables say, for users who have them set already."""
+    names = {"api_key": "API_KEY", "endpoint": "ENDPOINT", "workspace_id": "WORKSPACE_ID"}
+    said = {f"langsmith_{ours}": os.environ.get(f"LANGSMITH_{theirs}") for ours, theirs in names.items()}
+    return {name: value for name, value in said.items() if value}
 
 
 def load_settings() -> Settings:

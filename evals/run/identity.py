@@ -17,7 +17,12 @@ ROOMS = ("core", "models", "knowledge", "tools", "agents", "graph", "evals")
 """An eval runs through these; a change elsewhere cannot change a result."""
 
 _SECRET = re.compile(r"key|secret|password|token$|email")
-_NOT_OURS = ("home",)
+_NOT_OURS = (
+    "home",
+    # Where a finished run is told of changes none of its answers.
+    *("langsmith_api_key", "langsmith_endpoint", "langsmith_workspace_id"),
+    *("langsmith_project", "langsmith_upload"),
+)
 _USER_INFO = re.compile(r"(?<=://)[^/@\s]+@")
 
 
