@@ -6,6 +6,7 @@ MODULES = (
     "passages",
     "answers",
     "charts",
+    "vqa",
     "documents",
     "tools",
     "code",
@@ -13,6 +14,9 @@ MODULES = (
     "planning",
     "pictures",
     "languages",
+    "ragas",
     "personas",
+    "robustness",
+    "bias",
     "known_failures",
 )
