@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -21,6 +21,7 @@ from tools.suggest import ToolSuggester
 
 if TYPE_CHECKING:
     from knowledge.collections import Collections
+    from models.embeddings import Embedder
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ def open_services(
     store: RunStore | None = None,
     planner: Planner | None = None,
     registry: ToolRegistry | None = None,
+    wrap_embedder: Callable[[Embedder], Embedder] | None = None,
 ) -> Services:
     """Build the services that the settings describe; nothing is opened before it is used."""
     from agents.answer import default_extractors
@@ -72,7 +74,7 @@ def open_services(
         max_bytes=settings.max_image_bytes,
         max_pixels=settings.max_image_pixels,
     )
-    models = ModelHub(settings, images, look_prompt=PROMPTS["vlm.look"].text)
+    models = ModelHub(settings, images, look_prompt=PROMPTS["vlm.look"].text, wrap_embedder=wrap_embedder)
     registry = registry or default_registry()
     suggests = planner is None and settings.router == "embedding"
     return Services(

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,8 +35,10 @@ class ModelHub:
         *,
         runner: JobRunner | None = None,
         look_prompt: str = "",
+        wrap_embedder: Callable[[Embedder], Embedder] | None = None,
     ) -> None:
         self._settings = settings
+        self._wrap_embedder = wrap_embedder
         self._images = images
         self._runner = runner or WorkerProcess()
         self._look_prompt = look_prompt
@@ -84,7 +86,8 @@ class ModelHub:
         if self._embedder is None:
             from models.embeddings import open_embedder
 
-            self._embedder = open_embedder(self._settings)
+            opened = open_embedder(self._settings)
+            self._embedder = self._wrap_embedder(opened) if self._wrap_embedder else opened
         return self._embedder
 
     def chat(self, role: str) -> ChatModel | None:

@@ -24,10 +24,14 @@ ANY_SET = "(any of them)"
 
 @dataclass(frozen=True)
 class Place:
-    """Where a run takes place. `data` is the folder of the public sets, or None without them."""
+    """Where a run takes place. `data` is the folder of the public sets, or None without them.
+
+    `progress` hears of what takes long before the first sample: what, how much of how much.
+    """
 
     settings: Settings
     data: Path | None = None
+    progress: Callable[[str, int, int], None] | None = field(default=None, compare=False)
 
 
 class Solver(Protocol):

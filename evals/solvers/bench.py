@@ -12,7 +12,7 @@ import json
 import shutil
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,9 +23,12 @@ from evals.run.identity import ROOMS, public_settings
 from evals.run.registry import OpenSolver, Place
 from evals.run.sample import Output, Sample
 from evals.run.solver import FunctionSolver
+from evals.solvers.closed import closed_registry
 from graph.services import Services, open_services
+from models.kept import keeping
 
 T = TypeVar("T")
+Progress = Callable[[str, int, int], None]
 AsyncAnswer = Callable[[Sample], Awaitable[Output]]
 _INDEXING = ("core", "models", "knowledge")
 """Rooms whose code decides what an index holds."""
@@ -40,12 +43,23 @@ class Bench:
     Args:
         settings: Settings whose home is the eval's own folder.
         data: The folder of the public sets, or None.
+        vectors: The file of vectors that all versions of the code share; without one all are made.
+        progress: Hears of indexing: what, how much of how much.
     """
 
-    def __init__(self, settings: Settings, data: Path | None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        data: Path | None,
+        vectors: Path | None = None,
+        progress: Progress | None = None,
+    ) -> None:
         self.settings = settings
         self.data = data
-        self.services: Services = open_services(settings)
+        self.services: Services = open_services(
+            settings, registry=closed_registry(), wrap_embedder=keeping(vectors) if vectors else None
+        )
+        self._progress = progress
         self._once: dict[str, Any] = {}
         self._locks: dict[str, threading.Lock] = {}
         self._guard = threading.Lock()
@@ -108,8 +122,14 @@ class Bench:
         kind: Any,
     ) -> str:
         collections = self.services.collections
+        told = self._telling(name)
         if paths:
-            collections.add(name, list(paths), kind=kind)
+            seen = self.home / "input" / name / "done"
+            state = _state_of(paths)
+            if not (name in collections.names() and seen.is_file() and seen.read_text() == state):
+                collections.add(name, list(paths), kind=kind, progress=told)
+                seen.parent.mkdir(parents=True, exist_ok=True)
+                seen.write_text(state)
             return name
         text = "".join(json.dumps(record, sort_keys=True) + "\n" for record in records)
         name = f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
@@ -124,9 +144,15 @@ class Bench:
             assert folder is not None
             shutil.copyfile(folder / image, place / image)
         (place / "records.jsonl").write_text(text, encoding="utf-8")
-        collections.add(name, [place / "records.jsonl"])
+        collections.add(name, [place / "records.jsonl"], progress=told)
         done.touch()
         return name
+
+    def _telling(self, name: str) -> Progress | None:
+        progress = self._progress
+        if progress is None:
+            return None
+        return lambda stage, done, total: progress(f"indexing {name} ({stage})", done, total)
 
     def models(self, *roles: str) -> dict[str, ModelRef]:
         """Return the models of roles, as a run file records them. Blocking: it hashes weights."""
@@ -142,6 +168,17 @@ class Bench:
             else:
                 found[role] = self.once(f"model {role}", partial(_model, self.services, role))
         return found
+
+
+def _state_of(paths: Sequence[Path]) -> str:
+    """Return a hash of which files there are, how long and of when: the same when none has changed."""
+    digest = hashlib.sha256()
+    for path in paths:
+        for file in sorted(path.rglob("*") if path.is_dir() else [path]):
+            if file.is_file() and "__pycache__" not in file.parts:
+                found = file.stat()
+                digest.update(f"{file}|{found.st_size}|{found.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
 
 
 def _model(services: Services, role: str) -> ModelRef:
@@ -170,11 +207,25 @@ def open_bench(place: Place) -> Iterator[Bench]:
 def _new(place: Place, home: Path) -> Bench:
     home.mkdir(parents=True, exist_ok=True)
     home.touch()
-    for old in sorted(home.parent.iterdir(), key=lambda one: -one.stat().st_mtime)[_KEPT:]:
-        if old != home and len(old.name) == len(home.name):
+    # Run files and what all versions share lie beside them, under names of other lengths.
+    homes = [one for one in home.parent.iterdir() if one.is_dir() and len(one.name) == len(home.name)]
+    for old in sorted(homes, key=lambda one: -one.stat().st_mtime)[_KEPT:]:
+        if old != home:
             shutil.rmtree(old, ignore_errors=True)
     settings = place.settings.model_copy(update={"home": home, "dense_url": ""})
-    return Bench(settings, place.data)
+    _share_what_was_read(home)
+    vectors = place.settings.root / "cache" / "vectors.sqlite"
+    return Bench(settings, place.data, vectors, place.progress)
+
+
+def _share_what_was_read(home: Path) -> None:
+    """Let all versions of the code share what OCR read: it is kept by image and by OCR's own version."""
+    shared = home.parent / "read_text"
+    shared.mkdir(exist_ok=True)
+    (home / "cache").mkdir(exist_ok=True)
+    # Where links are not allowed, each version reads for itself.
+    with suppress(OSError):
+        (home / "cache" / "read_text").symlink_to(shared, target_is_directory=True)
 
 
 def eval_home(settings: Settings) -> Path:
