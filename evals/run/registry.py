@@ -50,6 +50,7 @@ class Solver(Protocol):
 OpenSolver = Callable[[Place], AbstractContextManager[Solver]]
 ScoreOne = Callable[[Sample, Output], Awaitable[float | None] | float | None]
 ScoreAll = Callable[[Sequence[Record]], float | None]
+Ends = Callable[[Sequence[Record]], tuple[float, float] | None]
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,8 @@ class Scorer:
         judged: Whether the gate compares it. Measures that follow from another one need not be.
         alone: Whether its failure is its own: an error of this measure, not of the sample. Such scorers
             run at the same time.
+        ends: Of a corpus measure: its own 95% interval, where a jackknife would not do (quantiles). Such a
+            measure is not judged.
         help: What it says, in a sentence.
     """
 
@@ -75,12 +78,15 @@ class Scorer:
     version: str = "1"
     judged: bool = True
     alone: bool = False
+    ends: Ends | None = None
     help: str = ""
 
     def __post_init__(self) -> None:
         """Check that it scores in exactly one way."""
         if (self.one is None) == (self.corpus is None):
             raise ValueError(f"{self.metric}: give `one` or `corpus`")
+        if self.ends is not None and (self.corpus is None or self.judged):
+            raise ValueError(f"{self.metric}: only a corpus measure that is not judged has its own interval")
 
 
 @dataclass(frozen=True)
@@ -99,6 +105,7 @@ class Suite:
         timeout_s: Seconds that one sample may take.
         reuse: Whether an answer may be taken from the cache; not where time itself is measured.
         at_once: So many samples at a time at most, whatever the run allows; None: no limit of its own.
+        undisturbed: Whether no sample of another suite may be under way: where time and memory are measured.
         open_scorers: Opens scorers that need something of the place (a judge, embeddings), after `scorers`.
         lacks: Says in a sentence what else is missing there (a package, a setting), or an empty string.
         answers_of: A suite with the same solver, ids and inputs: its kept answers are used.
@@ -115,6 +122,7 @@ class Suite:
     timeout_s: float = 120.0
     reuse: bool = True
     at_once: int | None = None
+    undisturbed: bool = False
     open_scorers: Callable[[Place], AbstractContextManager[Sequence[Scorer]]] | None = None
     lacks: Callable[[Place], str] | None = None
     answers_of: Suite | None = None

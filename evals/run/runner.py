@@ -23,7 +23,7 @@ from evals.run.options import Options, seed_of
 from evals.run.prepare import Prepared, Ready, prepared
 from evals.run.registry import Place, Suite
 from evals.run.sample import Record, Sample, plain, spent
-from evals.run.slices import CorpusScores
+from evals.run.slices import CorpusEnds, CorpusScores
 from evals.run.solver import in_thread
 from evals.run.summary import Stop, Summary, summarise
 
@@ -129,6 +129,7 @@ class _Execution:
                 self._header,
                 records,
                 corpus=corpus_scores([ready.suite for ready in self._ready]),
+                ends=corpus_ends([ready.suite for ready in self._ready]),
                 stop=stop,
                 finished=datetime.now(UTC).isoformat(timespec="seconds"),
                 seconds=time.monotonic() - started,
@@ -170,8 +171,11 @@ class _Execution:
 
     def _take(self, busy: Counter[str]) -> _Work | None:
         """Take the first piece of work whose suite may have one more under way."""
+        strict = {ready.suite.name for ready in self._ready if ready.suite.undisturbed}
         for place, work in enumerate(self._left):
-            most = work.ready.suite.at_once
+            most, others = work.ready.suite.at_once, set(busy) - {work.ready.suite.name}
+            if others and (work.ready.suite.undisturbed or others & strict):
+                continue
             if most is None or busy[work.ready.suite.name] < most:
                 del self._left[place]
                 return work
@@ -218,6 +222,20 @@ def corpus_scores(suites: Sequence[Suite]) -> CorpusScores:
         except Exception:  # noqa: BLE001 - the run is done and must get its summary: shown as undefined
             return None
         return None if value is None else plain(float(value))
+
+    return of
+
+
+def corpus_ends(suites: Sequence[Suite]) -> CorpusEnds:
+    """Return the intervals of measures that bring their own; one that fails gives none."""
+    known = {(suite.name, one.metric): one.ends for suite in suites for one in suite.scorers if one.ends}
+
+    def of(suite: str, metric: str, records: Sequence[Record]) -> tuple[float, float] | None:
+        found = known.get((suite, metric))
+        try:
+            return found(records) if found else None
+        except Exception:  # noqa: BLE001 - as above
+            return None
 
     return of
 

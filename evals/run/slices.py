@@ -8,7 +8,7 @@ from functools import partial
 from pydantic import Field
 
 from core.contracts import Contract
-from evals.paired import mean_interval
+from evals.paired import Interval, mean_interval
 from evals.run.header import Header, MetricHeader, SuiteHeader
 from evals.run.jackknife import jackknife_interval, pseudo_values
 from evals.run.sample import Record
@@ -17,6 +17,8 @@ from evals.run.scores import by_sample, sample_scores, undefined
 SLICES = ("kind", "modality", "difficulty", "source", "language")
 CorpusScores = Callable[[str, str, Sequence[Record]], float | None]
 """Scores records as a whole: suite, measure, records."""
+CorpusEnds = Callable[[str, str, Sequence[Record]], tuple[float, float] | None]
+"""The interval of such a measure, of those that bring their own: suite, measure, records."""
 
 
 class Figure(Contract):
@@ -47,20 +49,26 @@ class Figure(Contract):
     )
 
 
-def figures(header: Header, records: Sequence[Record], corpus: CorpusScores | None = None) -> list[Figure]:
+def figures(
+    header: Header,
+    records: Sequence[Record],
+    corpus: CorpusScores | None = None,
+    ends: CorpusEnds | None = None,
+) -> list[Figure]:
     """Return the figures of every suite in the header, the whole suite before its slices.
 
     Args:
         header: What was measured.
         records: Finished samples of any suites.
         corpus: Scores measures that are no mean; without it they have no value.
+        ends: Gives the interval of those that bring their own; the others get a jackknife's.
     """
     found: list[Figure] = []
     for suite in header.suites:
         mine = [record for record in records if record.sample.suite == suite.name]
         for by, name, part in [("", "", mine), *_slices(mine)]:
             for metric, about in suite.metrics.items():
-                found.append(_figure(suite, metric, about, by, name, part, corpus))
+                found.append(_figure(suite, metric, about, by, name, part, corpus, ends))
     return found
 
 
@@ -80,6 +88,7 @@ def _figure(
     name: str,
     records: Sequence[Record],
     corpus: CorpusScores | None,
+    ends: CorpusEnds | None,
 ) -> Figure:
     failed = [error for record in records if (error := record.failure(metric)) is not None]
     figure = Figure(
@@ -96,7 +105,7 @@ def _figure(
         judged=about.judged,
     )
     if about.corpus:
-        return _whole(figure, records, corpus)
+        return _whole(figure, records, corpus, ends)
     scores = sample_scores(by_sample(records), metric, about)
     missing = undefined(records, metric)
     if not scores:
@@ -117,13 +126,19 @@ def _figure(
     )
 
 
-def _whole(figure: Figure, records: Sequence[Record], corpus: CorpusScores | None) -> Figure:
-    """Fill in a measure over all records that went well; only the whole suite has blocks and an interval."""
+def _whole(
+    figure: Figure, records: Sequence[Record], corpus: CorpusScores | None, ends: CorpusEnds | None
+) -> Figure:
+    """Fill in a measure over all records that went well; only the whole suite has blocks and their interval."""
     good = [record for record in records if record.error is None]
     measure = partial(corpus, figure.suite, figure.metric) if corpus else None
     value = measure(good) if measure and good else None
-    blocks = pseudo_values(good, value, measure) if measure and value is not None and not figure.by else {}
+    own = ends(figure.suite, figure.metric, good) if ends and value is not None else None
+    blocked = measure is not None and value is not None and not figure.by and own is None
+    blocks = pseudo_values(good, value, measure) if blocked and measure and value is not None else {}
     interval = None if value is None else jackknife_interval(value, blocks)
+    if value is not None and own is not None:
+        interval = Interval(value=value, low=own[0], high=own[1])
     return figure.model_copy(
         update={
             "n": len(good),

@@ -11,7 +11,7 @@ from pydantic import Field
 from core.contracts import Contract
 from evals.run.header import Header
 from evals.run.sample import Record, Spent, spent
-from evals.run.slices import CorpusScores, Figure, figures
+from evals.run.slices import CorpusEnds, CorpusScores, Figure, figures
 
 Stop = Literal["", "time_limit", "token_limit", "cost_limit", "interrupted"]
 
@@ -47,6 +47,7 @@ def summarise(
     records: Sequence[Record],
     *,
     corpus: CorpusScores | None = None,
+    ends: CorpusEnds | None = None,
     stop: Stop = "",
     finished: str = "",
     seconds: float = 0.0,
@@ -64,5 +65,5 @@ def summarise(
         cached=sum(record.output.cached for record in records),
         usage=spent(records),
         errors=dict(sorted(kinds.items())),
-        figures=tuple(figures(header, records, corpus)),
+        figures=tuple(figures(header, records, corpus, ends)),
     )
