@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -142,7 +143,7 @@ def run(
             with counting_stages(as_json, first="opening") as progress:
                 found = run_suites(
                     chosen,
-                    _place(settings, data),
+                    replace(_place(settings, data), progress=progress or _steps_told(as_json)),
                     output or _new_file(settings, suites),
                     options,
                     progress=progress,
@@ -298,6 +299,18 @@ def _chosen(names: Sequence[str], settings: Settings, registry: Callable[[], Reg
     own = [name for name in names if not name.startswith(MARK)]
     made = [dataset_suite(name, settings.root) for name in names if name.startswith(MARK)]
     return [*(registry().pick(own) if own else ()), *made]
+
+
+def _steps_told(quiet: bool) -> Callable[[str, int, int], None] | None:
+    """Return what writes each step of opening to stderr once, where no bar can be shown."""
+    told: set[str] = set()
+
+    def tell(step: str, done: int, total: int) -> None:
+        if step not in told:
+            told.add(step)
+            err_console().print(f"{step} ...", markup=False)
+
+    return None if quiet else tell
 
 
 def _positive(value: Any) -> Any:
