@@ -16,6 +16,7 @@ from server.context import ServerContext
 from server.http import events, health, images, problem, runs, threads
 from server.http.caller import Identify, anonymous
 from server.http.limits import BodyLimit
+from server.openai_api import chat, models
 from server.runs.engine import Engine, OpenServices, open_default
 from server.runs.execute import Parts
 from server.runs.manager import RunManager
@@ -26,7 +27,14 @@ from server.storage.images import OwnedImages
 from server.storage.schema import MIGRATIONS
 from server.stream.sqlite_log import SqliteEventLog
 
-ROUTERS: tuple[APIRouter, ...] = (runs.router, threads.router, images.router, events.router)
+ROUTERS: tuple[APIRouter, ...] = (
+    runs.router,
+    threads.router,
+    images.router,
+    events.router,
+    chat.router,
+    models.router,
+)
 """The routes under /v1, one file a resource; a new file is added here and nowhere else."""
 THREADS_A_RUN = 4
 

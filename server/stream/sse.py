@@ -134,18 +134,23 @@ class Reader:
     async def frames(self) -> AsyncIterator[bytes]:
         """Yield the frames of the events after the reader's place, as they come."""
         yield f"retry: {RETRY_MS}\r\n\r\n".encode()
+        async for event in self.events():
+            yield event.frame
+
+    async def events(self) -> AsyncIterator[Event]:
+        """Yield the events after the reader's place, as they come."""
         while not self.ended:
             signal = self._log.signal(self.run.run_id)
             page = await self._log.read(self.run.run_id, self._after)
             gap = _gap(self.run, self._after, page)
             if gap is not None:
                 self._after = gap.seq
-                yield gap.frame
+                yield gap
             for event in page.events:
                 self._after = event.seq
                 unanswered = event.type == "input.required" and event.seq == page.last_seq
                 self.ended = event.type == LAST or unanswered
-                yield event.frame
+                yield event
             if not page.events and not self.ended:
                 await wait_for(signal, ELSEWHERE_S)
 

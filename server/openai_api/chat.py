@@ -1,0 +1,217 @@
+"""`POST /v1/chat/completions`: a run of the agent as one completion, whole or streamed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from sse_starlette.event import ServerSentEvent
+from sse_starlette.sse import EventSourceResponse, SendTimeoutError
+from starlette.types import Receive, Scope, Send
+
+from core.contracts import InputRequired, RunResult
+from core.contracts import Usage as Spent
+from core.errors import VidenceError
+from server.context import ServerContext
+from server.http.caller import Caller
+from server.http.deps import Context, Owner
+from server.http.pictures import stored
+from server.openai_api.bodies import ChatRequest, Choice, Completion, Said, Told, Usage
+from server.openai_api.conversation import check_supported, question_of
+from server.openai_api.failures import OpenAiRoute, described, documented
+from server.openai_api.models import profile_of
+from server.runs.records import Failure, Run, RunSpec
+from server.stream.sse import Reader
+
+router = APIRouter(tags=["openai"], route_class=OpenAiRoute)
+
+LOOK_S = 2.0
+"""How often a waiting request looks whether its client is still there."""
+CLIENT_GONE = 499
+
+
+@router.post(
+    "/chat/completions",
+    response_model=Completion,
+    responses=documented(400, 403, 404, 409, 413, 429, 500, 503, 504),
+)
+async def complete(body: ChatRequest, request: Request, context: Context, caller: Owner) -> Any:
+    """Answer the last user message; `stream` sends the answer in pieces. A client that leaves cancels."""
+    check_supported(body)
+    run, after = await _begin(body, context, caller)
+    if body.stream:
+        usage = bool(body.stream_options and body.stream_options.include_usage)
+        return ChunkStream(Chunks(run, after, body.model, usage, context), context)
+    while not (run.ended or run.status == "input_required"):
+        run = await context.manager.wait(caller.owner, run.run_id, LOOK_S)
+        if await request.is_disconnected():
+            context.manager.client_left(run)
+            return Response(status_code=CLIENT_GONE)
+    return _completion(run, body.model, await context.ledger.result(run.run_id))
+
+
+async def _begin(body: ChatRequest, context: ServerContext, caller: Caller) -> tuple[Run, int]:
+    """Start the run, or give the reply to the one that waits; return it and the last event before."""
+    profile = body.vidence.profile or profile_of(body.model)
+    question = question_of(body.messages)
+    thread_id = body.vidence.thread_id or ""
+    if thread_id:
+        waiting = await context.ledger.runs(
+            caller.owner, thread_id=thread_id, status="input_required", limit=1
+        )
+        if waiting:
+            seen = (await context.log.read(waiting[0].run_id, 0, limit=1)).last_seq
+            return await context.manager.resume(caller.owner, waiting[0].run_id, question.text), seen
+    context.manager.check_accepting()
+    limit = context.settings.max_images
+    images = await asyncio.gather(
+        *(stored(context, caller.owner, image) for image in question.images[: limit + 1])
+    )
+    spec = RunSpec(
+        question=question.text,
+        images=tuple(images),
+        profile=profile,
+        collections=tuple(body.vidence.collections),
+        declared=tuple(body.vidence.declared),
+        on_disconnect="cancel",
+    )
+    return await context.manager.submit(caller.owner, thread_id, spec), 0
+
+
+def _completion(run: Run, model: str, result: str | None) -> Completion:
+    if run.error is not None:
+        raise error_of(run.error)
+    if run.status == "cancelled":
+        raise VidenceError("blocked", "The run was cancelled", help="Ask again.", retryable=True)
+    done = RunResult.model_validate_json(result) if result else None
+    return Completion(
+        id=f"chatcmpl-{run.run_id}",
+        created=_seconds(run.created_at),
+        model=model,
+        choices=[Choice(message=Said(content=_content(run, done)))],
+        usage=_usage(done.usage) if done else Usage(),
+        vidence=_told(run, done),
+    )
+
+
+def _content(run: Run, done: RunResult | None) -> str:
+    if done is not None:
+        return done.answer or done.abstain_reason
+    return asked(run.waiting.asked) if run.waiting else ""
+
+
+def asked(question: InputRequired) -> str:
+    """Return a question to the user as text."""
+    return "\n".join([question.question, *(f"- {option}" for option in question.options)])
+
+
+def _told(run: Run, done: RunResult | None) -> Told:
+    told = Told(run_id=run.run_id, thread_id=run.thread_id, status=run.status)
+    if done is not None:
+        told.short_answer, told.confidence = done.short_answer, done.confidence
+        told.citations = list(done.citations)
+    elif run.waiting is not None:
+        told.input_required = run.waiting.asked
+    return told
+
+
+def _usage(spent: Spent) -> Usage:
+    return Usage(
+        prompt_tokens=spent.tokens_in,
+        completion_tokens=spent.tokens_out,
+        total_tokens=spent.tokens_in + spent.tokens_out,
+    )
+
+
+def _seconds(iso: str) -> int:
+    return int(datetime.fromisoformat(iso).timestamp())
+
+
+def error_of(failure: Failure) -> VidenceError:
+    """Return what a failed run is raised as."""
+    return VidenceError(failure.kind, failure.message, help=failure.help, retryable=failure.retryable)
+
+
+class Chunks:
+    """A run's events as chunks of a completion: the checked pieces of the answer, and how it ended."""
+
+    def __init__(self, run: Run, after: int, model: str, usage: bool, context: ServerContext) -> None:
+        self.reader = Reader(run, after, context.log)
+        self.run = run
+        self._model = model
+        self._head: dict[str, Any] = {
+            "id": f"chatcmpl-{run.run_id}",
+            "object": "chat.completion.chunk",
+            "created": _seconds(run.created_at),
+            "model": model,
+        }
+        self._usage = usage
+        self._context = context
+
+    async def frames(self) -> AsyncIterator[ServerSentEvent]:
+        """Yield the chunks, the last with `vidence`; then `[DONE]`, or an error and no more."""
+        yield self._chunk({"role": "assistant", "content": ""})
+        said = False
+        async for event in self.reader.events():
+            data = json.loads(event.body)["data"]
+            # What a model says before the check is not told: it cannot be taken back.
+            if event.type == "answer.delta" and data["checked"]:
+                said = True
+                yield self._chunk({"content": data["text"]})
+            elif event.type == "answer.final" and not said and data.get("abstain_reason"):
+                yield self._chunk({"content": data["abstain_reason"]})
+            elif event.type == "input.required":
+                yield self._chunk({"content": asked(InputRequired.model_validate(data))})
+        async for frame in self._ending():
+            yield frame
+
+    async def _ending(self) -> AsyncIterator[ServerSentEvent]:
+        run = await self._context.ledger.get(self.run.run_id) or self.run
+        try:
+            whole = _completion(run, self._model, await self._context.ledger.result(run.run_id))
+        except VidenceError as error:
+            _, body = described(error)
+            yield _sent({"error": body.model_dump()})
+            return
+        told = whole.vidence.model_dump(mode="json", exclude_none=True)
+        yield self._chunk({}, finish="stop", vidence=told)
+        if self._usage:
+            yield _sent({**self._head, "choices": [], "usage": whole.usage.model_dump()})
+        yield ServerSentEvent(data="[DONE]")
+
+    def _chunk(self, delta: dict[str, Any], *, finish: str | None = None, **more: Any) -> ServerSentEvent:
+        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
+        return _sent({**self._head, "choices": [choice], **more})
+
+
+def _sent(body: dict[str, Any]) -> ServerSentEvent:
+    return ServerSentEvent(data=json.dumps(body, ensure_ascii=False, separators=(",", ":")))
+
+
+class ChunkStream(EventSourceResponse):
+    """Sends the chunks; a client that leaves before the end cancels its run."""
+
+    def __init__(self, chunks: Chunks, context: ServerContext) -> None:
+        self._chunks = chunks
+        self._manager = context.manager
+        super().__init__(
+            chunks.frames(),
+            ping=context.streams.heartbeat_s,
+            ping_message_factory=lambda: ServerSentEvent(comment="heartbeat"),
+            send_timeout=context.streams.send_timeout_s,
+            headers={"X-Run-Id": chunks.run.run_id, "X-Thread-Id": chunks.run.thread_id},
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the stream; one that is read too slowly is let go."""
+        try:
+            await super().__call__(scope, receive, send)
+        except SendTimeoutError:
+            return
+        finally:
+            if not self._chunks.reader.ended:
+                self._manager.client_left(self._chunks.run)

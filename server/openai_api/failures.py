@@ -1,0 +1,100 @@
+"""Failures in the protocol's shape, so that its clients raise their own typed exceptions."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+
+from core.errors import VidenceError, invalid_input
+from server.http.problem import RETRY_AFTER_S, code_of, document
+from server.openai_api.bodies import ErrorBody, ErrorReply
+from server.runs.engine import failure_of
+
+log = logging.getLogger(__name__)
+
+_TYPES = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    403: "permission_error",
+    404: "invalid_request_error",
+    409: "conflict_error",
+    413: "invalid_request_error",
+    429: "rate_limit_error",
+}
+_SERVER = "server_error"
+
+
+class OpenAiRoute(APIRoute):
+    """A route whose failures are answered in OpenAI's shape."""
+
+    def get_route_handler(self) -> Callable[[Request], Awaitable[Response]]:  # type: ignore[override]
+        """Wrap the route's handler."""
+        handle = super().get_route_handler()
+
+        async def answered(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except Exception as error:  # noqa: BLE001 - every failure of the route, in one shape
+                return respond(error)
+
+        return answered
+
+
+def unsupported(param: str, why: str, help: str) -> UnsupportedParameter:
+    """Return the failure of a parameter that cannot be served."""
+    return UnsupportedParameter(param, invalid_input(f"`{param}` is not supported: {why}", help=help))
+
+
+class UnsupportedParameter(Exception):  # noqa: N818 - named as the protocol's code
+    """A parameter that would change the answer's form, and cannot."""
+
+    def __init__(self, param: str, error: VidenceError) -> None:
+        super().__init__(error.message)
+        self.param = param
+        self.error = error
+
+
+def respond(error: Exception) -> Response:
+    """Answer a failure."""
+    status, body = described(error)
+    headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
+    if status in (429, 503):
+        headers.setdefault("Retry-After", str(RETRY_AFTER_S))
+    return JSONResponse(ErrorReply(error=body).model_dump(), status_code=status, headers=headers)
+
+
+def described(error: BaseException) -> tuple[int, ErrorBody]:
+    """Return the status and the body of a failure; what is unexpected is logged and tells no more."""
+    if isinstance(error, UnsupportedParameter):
+        return 400, _body(error.error, 400, param=error.param, code="unsupported_parameter")
+    if isinstance(error, RequestValidationError):
+        first = error.errors()[0]
+        param = ".".join(str(part) for part in first["loc"][1:])
+        text = f"{param}: {first['msg']}" if param else str(first["msg"])
+        return 400, ErrorBody(message=text, type=_TYPES[400], param=param or None, code="invalid_input")
+    if isinstance(error, HTTPException):
+        kind = _TYPES.get(error.status_code, _SERVER)
+        return error.status_code, ErrorBody(message=str(error.detail), type=kind)
+    if not isinstance(error, VidenceError):
+        log.error("A chat completion failed", exc_info=error)
+    known = failure_of(error)
+    status = document(known).status
+    # The protocol has no 422: its clients tell a bad request by 400.
+    return (400 if status == 422 else status), _body(known, 400 if status == 422 else status)
+
+
+def _body(error: VidenceError, status: int, *, param: str | None = None, code: str = "") -> ErrorBody:
+    text = f"{error.message}. {error.help}" if error.help else error.message
+    return ErrorBody(message=text, type=_TYPES.get(status, _SERVER), param=param, code=code or code_of(error))
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return the `responses` of a route that may answer with these statuses."""
+    return {status: {"model": ErrorReply, "description": "Failed"} for status in statuses}
