@@ -129,16 +129,18 @@ def _figure(
 def _whole(
     figure: Figure, records: Sequence[Record], corpus: CorpusScores | None, ends: CorpusEnds | None
 ) -> Figure:
-    """Fill in a measure over all records that went well; only the whole suite has blocks and their interval."""
+    """Fill in a measure over all records that went well; only the whole suite has blocks."""
     good = [record for record in records if record.error is None]
     measure = partial(corpus, figure.suite, figure.metric) if corpus else None
     value = measure(good) if measure and good else None
     own = ends(figure.suite, figure.metric, good) if ends and value is not None else None
-    blocked = measure is not None and value is not None and not figure.by and own is None
-    blocks = pseudo_values(good, value, measure) if blocked and measure and value is not None else {}
-    interval = None if value is None else jackknife_interval(value, blocks)
+    blocks: dict[str, float] = {}
+    interval: Interval | None = None
     if value is not None and own is not None:
         interval = Interval(value=value, low=own[0], high=own[1])
+    elif measure and value is not None and not figure.by:
+        blocks = pseudo_values(good, value, measure)
+        interval = jackknife_interval(value, blocks)
     return figure.model_copy(
         update={
             "n": len(good),
