@@ -131,7 +131,7 @@ async def _drive(
                 payload = Command(resume=request.reply)
             elif waiting is not None:
                 return _input_required(snapshot, waiting, thread_id)
-            elif not snapshot.next:
+            elif not snapshot.tasks:  # not `next`: that leaves out tasks that ended without a checkpoint
                 return await _finished(services, snapshot)
         else:
             payload = await asyncio.to_thread(requests.get, thread_id)

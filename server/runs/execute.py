@@ -14,7 +14,7 @@ from core.errors import VidenceError
 from server.runs.engine import Engine, failure_of
 from server.runs.ledger import RunLedger
 from server.runs.records import Failure, LeaseLost, Run, Waiting
-from server.runs.recover import missed, point_of
+from server.runs.recover import cut_off, missed, point_of
 from server.stream.events import AnswerDelta, Draft, InputRequiredData, RunErrorData, RunFinished
 from server.stream.log import EventLog
 from server.stream.outbox import Outbox
@@ -59,11 +59,14 @@ async def _drive(run: Run, parts: Parts) -> Outcome:
     if run.attempts > 1:
         await _note_attempt(run, parts, point_of(snapshot) if begun else "")
     async with _sending(run, parts.log) as outbox:
+        translator = Translator()
         if begun:
-            outbox.put(await missed(run, snapshot, parts.log, engine.evidence))
+            translator, drafts = await missed(run, snapshot, parts.log, engine.evidence)
+            outbox.put(drafts)
+        elif run.attempts > 1:
+            outbox.put(await cut_off(run, parts.log))
         payload = _payload(run, snapshot, begun=begun)
         if payload is not STOP:
-            translator = Translator(snapshot.values.get("plan") if begun else None)
             async for mode, report in engine.reports(payload, run.thread_key):
                 await _tell(run, engine, outbox, translator, mode, report)
             snapshot = await engine.snapshot(run.thread_key)
@@ -87,13 +90,17 @@ def _payload(run: Run, snapshot: Any, *, begun: bool) -> Any:
         from langgraph.types import Command
 
         return Command(resume=run.reply.text)
-    return None if snapshot.next else STOP
+    # Not `next`: that leaves out tasks whose results are kept and only wait for the checkpoint.
+    return None if snapshot.tasks else STOP
 
 
 def _waiting(snapshot: Any) -> Waiting | None:
-    for item in snapshot.interrupts:
-        asked = InputRequired(question=item.value["question"], options=tuple(item.value.get("options", ())))
-        return Waiting(interrupt_id=item.id, asked=asked)
+    for task in snapshot.tasks:
+        for item in task.interrupts if task.result is None else ():
+            asked = InputRequired(
+                question=item.value["question"], options=tuple(item.value.get("options", ()))
+            )
+            return Waiting(interrupt_id=item.id, asked=asked)
     return None
 
 

@@ -13,7 +13,17 @@ from core.contracts import Evidence
 from server.runs.records import Run
 from server.stream.events import Draft
 from server.stream.log import EventLog
-from server.stream.translate import Found, bodies, evidence_added, finished, left_open, plan_updated
+from server.stream.translate import (
+    Found,
+    Translator,
+    bodies,
+    evidence_added,
+    evidence_id,
+    finished,
+    left_open,
+    plan_updated,
+    short,
+)
 
 Lookup = Callable[[str, tuple[str, ...]], Awaitable[list[Evidence]]]
 
@@ -23,28 +33,43 @@ def point_of(snapshot: Any) -> str:
     return str(snapshot.config["configurable"].get("checkpoint_id", ""))
 
 
-async def missed(run: Run, snapshot: Any, log: EventLog, evidence: Lookup) -> list[Draft]:
-    """Return what the checkpoint knows and the log may lack; known keys are left out when they are appended.
+async def cut_off(run: Run, log: EventLog) -> list[Draft]:
+    """Return the ends of steps that a crash cut off before the run's first checkpoint: it begins anew."""
+    page = await log.read(run.run_id, 0)
+    return [finished(step, ms=0.0, ok=False) for step in left_open(bodies(page.events))]
 
-    Events are written a moment after the state they tell of, so a crash in between loses some.
+
+async def missed(run: Run, snapshot: Any, log: EventLog, evidence: Lookup) -> tuple[Translator, list[Draft]]:
+    """Return a translator that goes on, and what the checkpoint knows and the log may lack.
+
+    Events are written a moment after the state they tell of, so a crash in between loses some. What the log
+    has is left out when it is appended, by its key.
     """
     values = snapshot.values
+    page = await log.read(run.run_id, 0, limit=10_000)
+    begun = left_open(bodies(page.events))
+    translator = Translator(values.get("plan"), begun)
     drafts: list[Draft] = []
     if values.get("plan"):
         drafts.append(plan_updated(values["plan"]))
     refs: dict[str, list[str]] = {}
     for id_, ref in (values.get("refs") or {}).items():
-        refs.setdefault(ref["subquestion"], []).append(id_)
+        refs.setdefault(ref["subquestion"], []).append(evidence_id(id_))
     for subquestion, ids in refs.items():
         tool = values.get("plan", {}).get(subquestion, {}).get("tool", "")
         found = Found(subquestion, tool, tuple(ids))
         drafts.append(evidence_added(found, await evidence(run.run_id, found.ids)))
-    pending = {task.id.replace("-", "")[:16] for task in snapshot.tasks}
-    page = await log.read(run.run_id, 0, limit=10_000)
-    for step in left_open(bodies(page.events)):
-        if step.step not in pending:
-            drafts.append(finished(step, ms=0.0, ok=True))
-    return drafts
+    for task in snapshot.tasks:
+        if task.result is not None and task.name != "__start__":
+            # It ended, its siblings did not: the graph does not run it again, and does not tell of it.
+            ended = {"id": task.id, "name": task.name, "result": task.result, "error": None, "interrupts": ()}
+            told, found = translator.task(ended)
+            drafts += told
+            if found is not None:
+                drafts.append(evidence_added(found, await evidence(run.run_id, found.ids)))
+    pending = {short(task.id) for task in snapshot.tasks}
+    drafts += [finished(step, ms=0.0, ok=True) for step in begun if step.step not in pending]
+    return translator, drafts
 
 
 class Presence:

@@ -44,31 +44,34 @@ class Translator:
 
     Args:
         plan: The plan as the run left it when it stopped; empty for a new run.
+        begun: Steps that were told to have begun, and not to have ended.
     """
 
-    def __init__(self, plan: Mapping[str, dict[str, Any]] | None = None) -> None:
+    def __init__(
+        self, plan: Mapping[str, dict[str, Any]] | None = None, begun: Iterable[StepStarted] = ()
+    ) -> None:
         self._plan: dict[str, dict[str, Any]] = dict(plan or {})
-        self._tasks: dict[str, StepStarted] = {}
+        self._steps: dict[str, StepStarted] = {step.step: step for step in begun}
 
     def task(self, report: Mapping[str, Any]) -> tuple[list[Draft], Found | None]:
         """Translate one item of LangGraph's stream mode `tasks`: the start or the end of a node."""
         if "result" not in report:
             step = _step(report)
-            self._tasks[report["id"]] = step
+            self._steps[step.step] = step
             return [Draft("step.started", f"start:{step.step}", step)], None
         if report["error"] or report["interrupts"]:
             return [], None  # the run's end, or its question, tells of it
         return self._ended(report["id"], report["name"], report["result"])
 
     def _ended(self, id_: str, node: str, update: Mapping[str, Any]) -> tuple[list[Draft], Found | None]:
-        step = self._tasks.pop(id_, None) or StepStarted(step=_short(id_), node=node)
+        step = self._steps.pop(short(id_), None) or StepStarted(step=short(id_), node=node)
         own = [item for item in update.get("steps") or [] if isinstance(item, dict) and item["node"] == node]
         record = own[-1] if own else {"ms": 0.0, "ok": True, "error_kind": None}
         drafts = [finished(step, ms=record["ms"], ok=record["ok"], error_kind=record["error_kind"])]
         found = None
-        refs = {id_: ref for id_, ref in (update.get("refs") or {}).items() if isinstance(ref, dict)}
+        refs = {key: ref for key, ref in (update.get("refs") or {}).items() if isinstance(ref, dict)}
         if refs:
-            found = Found(next(iter(refs.values()))["subquestion"], step.tool, tuple(refs))
+            found = Found(next(iter(refs.values()))["subquestion"], step.tool, tuple(map(evidence_id, refs)))
         changed = {id_: item for id_, item in (update.get("plan") or {}).items() if isinstance(item, dict)}
         if changed:
             self._plan.update(changed)
@@ -80,15 +83,21 @@ def _step(report: Mapping[str, Any]) -> StepStarted:
     given = report.get("input")
     asked = given.get("subquestion") if isinstance(given, dict) and report["name"] == "act" else None
     return StepStarted(
-        step=_short(report["id"]),
+        step=short(report["id"]),
         node=report["name"],
         tool=asked["tool"] if asked else "",
         subquestion=asked["id"] if asked else "",
     )
 
 
-def _short(id_: str) -> str:
+def short(id_: str) -> str:
+    """Return how events name a task of the graph."""
     return id_.replace("-", "")[:16]
+
+
+def evidence_id(key: str) -> str:
+    """Return the id of the evidence that a key of the state's `refs` stands for."""
+    return key.rpartition(":")[2]
 
 
 def finished(step: StepStarted, *, ms: float, ok: bool, error_kind: Any = None) -> Draft:

@@ -1,0 +1,79 @@
+"""`kill -9` at any moment: every accepted run ends, once, and no client misses or repeats an event."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.support.live_server import ended, start, stream
+from tests.support.mortal_server import Nursery
+from tests.support.server_load import check, kill_under_load
+
+
+@pytest.fixture
+def nursery(tmp_path: Path) -> Iterator[Nursery]:
+    nursery = Nursery(tmp_path)
+    nursery.start()
+    try:
+        yield nursery
+    finally:
+        nursery.kill()
+        nursery.close()
+
+
+def test_killed_under_load_every_accepted_run_ends_once(tmp_path: Path) -> None:
+    load, nursery = kill_under_load(tmp_path, kills=4)
+    try:
+        statuses = check(load, nursery)
+        assert set(statuses) == {"done"}
+        assert statuses["done"] >= 4
+    finally:
+        nursery.kill()
+        nursery.close()
+
+
+def test_a_run_that_waits_for_a_reply_survives_and_the_reply_is_used_once(nursery: Nursery) -> None:
+    with httpx.Client(base_url=nursery.url, timeout=20) as client:
+        run_id = start(client, "ask me")["run_id"]
+        assert ended(client, run_id)["status"] == "input_required"
+        nursery.kill()
+        nursery.start()
+        assert ended(client, run_id)["input_required"] == {"question": "Which one?", "options": ["a", "b"]}
+        assert client.post(f"/v1/runs/{run_id}/resume", json={"reply": "a"}).status_code == 202
+        nursery.kill()
+        nursery.start()
+        assert ended(client, run_id)["status"] == "done"
+        kinds = [frame.event for frame in stream(client, run_id)]
+        assert kinds.count("input.required") == 1
+        assert kinds.count("run.finished") == 1
+
+
+def test_sigterm_refuses_new_runs_and_lets_running_ones_end(nursery: Nursery) -> None:
+    with httpx.Client(base_url=nursery.url, timeout=20) as client:
+        runs = [start(client, thread_id=f"t{number}")["run_id"] for number in range(4)]
+        stopper = threading.Thread(target=nursery.kill, args=(signal.SIGTERM,))
+        stopper.start()
+        refused = None
+        for _ in range(200):
+            try:
+                reply = client.post("/v1/runs", json={"question": "Too late?"})
+            except httpx.TransportError:
+                break
+            if reply.status_code == 503:
+                refused = reply
+                break
+            runs.append(reply.json()["run_id"])
+            time.sleep(0.005)
+        stopper.join()
+        assert refused is not None, "it went away without a word"
+        assert refused.headers["retry-after"]
+        assert refused.json()["code"] == "unavailable"
+        nursery.start()
+        for run_id in runs:
+            assert ended(client, run_id)["status"] == "done"
