@@ -50,7 +50,7 @@ class Solver(Protocol):
 OpenSolver = Callable[[Place], AbstractContextManager[Solver]]
 ScoreOne = Callable[[Sample, Output], Awaitable[float | None] | float | None]
 ScoreAll = Callable[[Sequence[Record]], float | None]
-Ends = Callable[[Sequence[Record]], tuple[float, float] | None]
+Ends = Callable[[Sequence[Record]], tuple[float | None, float | None]]
 
 
 @dataclass(frozen=True)

@@ -230,12 +230,12 @@ def corpus_ends(suites: Sequence[Suite]) -> CorpusEnds:
     """Return the intervals of measures that bring their own; one that fails gives none."""
     known = {(suite.name, one.metric): one.ends for suite in suites for one in suite.scorers if one.ends}
 
-    def of(suite: str, metric: str, records: Sequence[Record]) -> tuple[float, float] | None:
+    def of(suite: str, metric: str, records: Sequence[Record]) -> tuple[float | None, float | None] | None:
         found = known.get((suite, metric))
         try:
             return found(records) if found else None
         except Exception:  # noqa: BLE001 - as above
-            return None
+            return None, None
 
     return of
 

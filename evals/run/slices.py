@@ -8,7 +8,7 @@ from functools import partial
 from pydantic import Field
 
 from core.contracts import Contract
-from evals.paired import Interval, mean_interval
+from evals.paired import mean_interval
 from evals.run.header import Header, MetricHeader, SuiteHeader
 from evals.run.jackknife import jackknife_interval, pseudo_values
 from evals.run.sample import Record
@@ -17,8 +17,8 @@ from evals.run.scores import by_sample, sample_scores, undefined
 SLICES = ("kind", "modality", "difficulty", "source", "language")
 CorpusScores = Callable[[str, str, Sequence[Record]], float | None]
 """Scores records as a whole: suite, measure, records."""
-CorpusEnds = Callable[[str, str, Sequence[Record]], tuple[float, float] | None]
-"""The interval of such a measure, of those that bring their own: suite, measure, records."""
+CorpusEnds = Callable[[str, str, Sequence[Record]], tuple[float | None, float | None] | None]
+"""The interval of such a measure: suite, measure, records. None: a jackknife's; an end may be unknown."""
 
 
 class Figure(Contract):
@@ -135,12 +135,11 @@ def _whole(
     value = measure(good) if measure and good else None
     own = ends(figure.suite, figure.metric, good) if ends and value is not None else None
     blocks: dict[str, float] = {}
-    interval: Interval | None = None
-    if value is not None and own is not None:
-        interval = Interval(value=value, low=own[0], high=own[1])
-    elif measure and value is not None and not figure.by:
+    low, high = own or (None, None)
+    if measure and value is not None and own is None and not figure.by:
         blocks = pseudo_values(good, value, measure)
         interval = jackknife_interval(value, blocks)
+        low, high = (interval.low, interval.high) if interval else (None, None)
     return figure.model_copy(
         update={
             "n": len(good),
@@ -148,8 +147,8 @@ def _whole(
             "undefined": len(good) if value is None else 0,
             "value": value,
             "without_errors": value,
-            "low": interval.low if interval else None,
-            "high": interval.high if interval else None,
+            "low": low,
+            "high": high,
             "blocks": blocks,
         }
     )
