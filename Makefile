@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 VIDENCE_TORCH_SPEC ?= torch==2.13.0
 EXTRAS := vision,rag,llm,evals,demo,serve,dev
 
-.PHONY: help setup setup-ml setup-vllm serve-vllm-test demo demo-server test test-ml test-marked lint typecheck format dev schemas diagram bench bench-retrieval eval finetune-smoke clean
+.PHONY: help setup setup-ml setup-ragas setup-vllm serve-vllm-test demo demo-server test test-ml test-marked lint typecheck format dev schemas diagram bench bench-retrieval eval finetune-smoke clean
 
 help: ## List what a newcomer can do
 	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -28,6 +28,13 @@ setup-ml: setup ## Add torch and transformers (CPU or CUDA by VIDENCE_TORCH_SPEC
 	@echo "for the CPU build see https://pytorch.org/get-started/locally and set VIDENCE_TORCH_SPEC."
 	$(BIN)/python -m pip install --quiet '$(VIDENCE_TORCH_SPEC)'
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[ml,data,augment]'
+
+$(VENV)/.ready-ragas: $(VENV)/.ready
+	@echo "Adding RAGAS: about half a minute and 270 MB, once."
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[ragas]'
+	@touch $@
+
+setup-ragas: $(VENV)/.ready-ragas ## Add RAGAS, whose metrics `make eval` runs
 
 setup-vllm: ## Make an environment of its own with vLLM for the CPU (3.5 GB)
 	@test -x $(VLLM)/bin/python || $(PYTHON) -m venv $(VLLM)
@@ -92,7 +99,7 @@ bench-retrieval: setup ## Measure search: passages, images, code, tools (see doc
 		echo "== benchmarks.$$module"; $(BIN)/python -m benchmarks.$$module || status=1; \
 	done; exit $$status
 
-eval: setup ## Run every eval suite at hand and write build/eval/report.html and summary.md (see docs/evals.md)
+eval: setup-ragas ## Run every eval suite at hand and write build/eval/report.html and summary.md (see docs/evals.md)
 	@mkdir -p build/eval
 	OMP_NUM_THREADS=1 $(BIN)/vidence eval run $(EVAL_SUITES) $(EVAL_OPTIONS) -o $(EVAL_RUN)
 	$(BIN)/vidence eval report $(EVAL_RUN) $(if $(EVAL_BASE),--base $(EVAL_BASE)) \
