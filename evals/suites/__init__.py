@@ -18,5 +18,6 @@ MODULES = (
     "personas",
     "robustness",
     "bias",
+    "ragas",
     "known_failures",
 )
