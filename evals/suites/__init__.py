@@ -18,6 +18,5 @@ MODULES = (
     "personas",
     "robustness",
     "bias",
-    "ragas",
     "known_failures",
 )
