@@ -63,17 +63,17 @@ def _of_kind(kind: Mapping[str, Any], each: int, names: Iterator[str]) -> Iterat
         while model in codes:
             model = code(rng)
         codes.add(model)
-        yield _thing(kind, number, kind["name"].format(place=next(names), code=model), rng)
+        yield _thing(kind, number, kind["name"].format(place=next(names), code=model), model, rng)
 
 
-def _thing(kind: Mapping[str, Any], number: int, name: str, rng: random.Random) -> Thing:
+def _thing(kind: Mapping[str, Any], number: int, name: str, model: str, rng: random.Random) -> Thing:
     facts = [dict(fact) for fact in kind["facts"]]
     told = rng.sample(facts, _TOLD)
     values = {fact["key"]: value(fact["value"], rng) for fact in told}
     chosen = [rng.randrange(len(fact["says"])) for fact in told]
     said = [_says(fact, place, values) for fact, place in zip(told, chosen, strict=True)]
     otherwise = [_says(fact, place - 1, values) for fact, place in zip(told, chosen, strict=True)]
-    opening = _sentence(rng.choice(kind["opens"]).format(name=name, Name=_sentence(name)))
+    opening = _sentence(rng.choice(kind["opens"]).format(name=name, Name=_sentence(name), code=model))
     # Asked about in turn, so that every fact of a kind is asked for as often as any other.
     order = sorted(told, key=lambda fact: (facts.index(fact) - number) % len(facts))
     return Thing(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 
 _STARTS = tuple(
@@ -62,17 +63,16 @@ def value(spec: str, rng: random.Random) -> Value:
     """Draw a value.
 
     Args:
-        spec: `name`, `time`, `year:FROM-TO`, `number:FROM-TO:UNIT`, `money:FROM-TO:UNIT` or `choice:A|B|C`.
+        spec: `name`, `time`, `date`, `choice:A|B|C`, `year:FROM-TO`, `number:FROM-TO:UNIT` or
+            `money:FROM-TO:UNIT`.
         rng: What is drawn from.
 
     Raises:
         ValueError: There is no such kind of value.
     """
     kind, _, rest = spec.partition(":")
-    if kind == "name":
-        return _plain(person(rng))
-    if kind == "time":
-        return _plain(f"{rng.randrange(7, 17)}:{rng.choice(('00', '15', '30', '45'))}")
+    if kind in _WORDS:
+        return _plain(_WORDS[kind](rng))
     if kind == "choice":
         return _plain(rng.choice(rest.split("|")))
     bounds, _, unit = rest.partition(":")
@@ -86,6 +86,18 @@ def value(spec: str, rng: random.Random) -> Value:
         amount = f"{rng.randrange(low, high)}.{rng.choice((20, 50, 80, 90))}"
         return Value(f"{amount} {unit}", (amount, f"{amount} {unit}"))
     raise ValueError(f"no such value: {spec}")
+
+
+def _time(rng: random.Random) -> str:
+    return f"{rng.randrange(7, 17)}:{rng.choice(('00', '15', '30', '45'))}"
+
+
+def _date(rng: random.Random) -> str:
+    month = rng.choice(("January", "March", "April", "May", "June", "August", "October", "November"))
+    return f"{rng.randrange(1, 29)} {month} {rng.randrange(2019, 2026)}"
+
+
+_WORDS: dict[str, Callable[[random.Random], str]] = {"name": person, "time": _time, "date": _date}
 
 
 def _plain(text: str) -> Value:

@@ -8,6 +8,7 @@ MODULES = (
     "charts",
     "vqa",
     "documents",
+    "forms",
     "tools",
     "code",
     "biomedical",

@@ -8,10 +8,12 @@ import pytest
 
 from core.contracts import OcrLine
 from core.settings import Settings
-from evals.drawings.pages import draw_lines, make_receipt
+from core.text import squash
+from evals.drawings.pages import PIECES, draw_lines, draw_sheet, make_receipt, piece_box, small_receipt
 from evals.run.registry import Place
 from evals.run.sample import Output
 from evals.suites.documents import drawn_pages, drawn_receipts, overlap, sroie_text
+from evals.suites.forms import forms, made_forms
 from evals.suites.rows import own
 from evals.suites.tools import metatool, own_tools
 from tools.registry import default_registry
@@ -52,8 +54,57 @@ def test_a_page_is_drawn_dark_on_light_with_all_its_lines_inside(tmp_path: Path)
         assert edge.min() > 150
 
 
+def test_a_small_receipt_holds_its_fields_and_its_sum() -> None:
+    companies = set()
+    for seed in range(40):
+        made = small_receipt(seed)
+        assert made == small_receipt(seed)
+        amounts = {left: float(right) for left, right in made.lines if "." in right}
+        assert amounts.pop("TOTAL") == pytest.approx(sum(amounts.values())) == float(made.fields["total"])
+        text = " ".join(word for line in made.lines for word in line if word)
+        assert all(value in text for value in made.fields.values())
+        companies.add(made.fields["company"])
+    assert len(companies) > 35
+
+
+def test_pieces_of_a_sheet_are_drawn_in_their_own_bands_and_looks(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    import numpy as np
+    from PIL import Image
+
+    draw_sheet(tmp_path / "a.png", [["One line", "and another"]] * PIECES, 3)
+    with Image.open(tmp_path / "a.png") as picture:
+        pixels = np.asarray(picture).astype(int)
+    bands = []
+    for place in range(PIECES):
+        _, top, right, bottom = piece_box(place)
+        assert right <= pixels.shape[1]
+        band = pixels[top:bottom]
+        assert (band < 120).sum() > 150
+        edges = np.concatenate([band[:6], band[-6:]])
+        assert edges.min() > 130, "no ink where the next piece begins"
+        bands.append(band.mean())
+    assert len({round(float(mean), 2) for mean in bands}) == PIECES
+
+
+def test_forms_are_asked_for_what_stands_on_them_and_answers_compare_by_kind() -> None:
+    texts = {form.id: squash(form.text) for form in forms()}
+    rows = made_forms.samples(NOWHERE)
+    assert len({row.unit for row in rows}) + len(drawn_receipts.samples(NOWHERE)) >= 125
+    score = made_forms.scorers[0].one
+    assert score is not None
+    for row in rows:
+        assert all(squash(value) in texts[row.id] for value in row.target.values()), row
+        right = Output(answer={"fields": dict(row.target), "citations": [], "invented": []})
+        assert score(row, right) == 1.0
+        wrong = dict.fromkeys(row.target, "nothing")
+        assert score(row, Output(answer={"fields": wrong, "citations": [], "invented": []})) == 0.0
+
+
 def test_fields_are_compared_by_kind() -> None:
-    sample = drawn_receipts.samples(NOWHERE)[0]
+    first = drawn_receipts.samples(NOWHERE)[0]
+    made = small_receipt(0)
+    sample = first.model_copy(update={"target": made.fields})
     score = {one.metric: one.one for one in drawn_receipts.scorers}
     fields = score["fields"]
     assert fields is not None
@@ -75,6 +126,7 @@ def test_fields_are_compared_by_kind() -> None:
 def test_pages_are_of_the_library_and_characters_count() -> None:
     sample = drawn_pages.samples(NOWHERE)[0]
     assert "Skerra lighthouse" in sample.target
+    assert len(drawn_pages.samples(NOWHERE)) >= 125
     cer = drawn_pages.scorers[0].one
     assert cer is not None
 
