@@ -69,11 +69,23 @@ def opener(home: Path, tool: Any = None, planner: Any = None) -> Callable[[Setti
 
 
 @contextlib.contextmanager
-def live(home: Path, *, tool: Any = None, planner: Any = None, **settings: Any) -> Iterator[httpx.Client]:
+def live(
+    home: Path,
+    *,
+    tool: Any = None,
+    planner: Any = None,
+    services: Services | None = None,
+    opens_after_s: float = 0.0,
+    wait_until_ready: bool = True,
+    **settings: Any,
+) -> Iterator[httpx.Client]:
     """Serve in a thread and return a client of it."""
-    app = create_app(
-        Settings(home=home, **settings), open_services=opener(home, tool, planner), identify=by_header
-    )
+
+    def opened(config: Settings) -> Services:
+        time.sleep(opens_after_s)
+        return services or opener(home, tool, planner)(config)
+
+    app = create_app(Settings(home=home, **settings), open_services=opened, identify=by_header)
     config = uvicorn.Config(app, port=0, log_level="warning", timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
@@ -82,7 +94,8 @@ def live(home: Path, *, tool: Any = None, planner: Any = None, **settings: Any) 
         until(lambda: server.started)
         port = server.servers[0].sockets[0].getsockname()[1]
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
-            until(lambda: client.get("/ready").status_code == 200)
+            if wait_until_ready:
+                until(lambda: client.get("/ready").status_code == 200)
             yield client
     finally:
         server.should_exit = True
