@@ -13,7 +13,7 @@ from evals.suites.documents import TOGETHER, ask_fields
 from evals.suites.rows import own
 
 _EACH = 10
-_KINDS = {"money": "amount", "date": "date"}
+_KINDS = {"money": "amount", "number": "amount", "date": "date"}
 
 
 def forms() -> list[Thing]:
@@ -56,7 +56,7 @@ def made_forms(place: Place) -> Iterator[Sample]:
                 "questions": {one.key: one.question for one in asked},
                 "kinds": {one.key: _KINDS.get(one.kind, "text") for one in asked},
             },
-            target={one.key: one.accepted[-1] for one in asked},
+            target={one.key: one.accepted[0] for one in asked},
         )
 
 
