@@ -19,5 +19,6 @@ MODULES = (
     "personas",
     "robustness",
     "bias",
+    "judging",
     "known_failures",
 )
