@@ -9,7 +9,7 @@ from itertools import pairwise
 from agents.checks import CheckedCandidate
 from agents.question import ParsedQuestion
 from core.contracts import AnswerType, Contract, Route, Score
-from core.text import content_words, find_dates, find_numbers, squash
+from core.text import content_words, find_dates, find_numbers, squash, words
 
 _ROUTE_PRIOR: dict[Route, float] = {"extraction": 1.0, "chat": 0.9, "vlm": 0.8}
 """How far each route's own score is to be believed before a benchmark has calibrated it."""
@@ -42,11 +42,20 @@ def rank(candidates: Sequence[CheckedCandidate], question: ParsedQuestion) -> li
 
     Verified claims come before observed ones. Within a level the route's own score counts, lowered for routes
     known to be less reliable and for answers of another type than the question asks for, and raised when
-    another route gives the same short answer.
+    another route gives the same short answer. Of equals the one that speaks of what is asked comes first (the
+    same may be true of another thing), then the one that says it in fewer words.
     """
     alive = [checked for checked in candidates if checked.survives]
     judged = [_judge(checked, alive, question) for checked in alive]
-    return sorted(judged, key=lambda item: (item.checked.support != "verified", -item.score))
+    return sorted(
+        judged, key=lambda item: (item.checked.support != "verified", -item.score, *_tie(item, question))
+    )
+
+
+def _tie(item: RankedCandidate, question: ParsedQuestion) -> tuple[int, int]:
+    """Order equals: fewer of the question's words missing, then fewer words."""
+    said = words(item.checked.candidate.answer)
+    return len(set(question.keywords) - set(said)), len(said)
 
 
 def confidence(score: float) -> float:

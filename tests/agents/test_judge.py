@@ -53,6 +53,20 @@ def test_an_answer_of_the_asked_type_comes_first():
     assert order(checked("THANK YOU", 0.6), checked("73.00", 0.55)) == ["73.00", "THANK YOU"]
 
 
+def test_of_equals_the_one_that_speaks_of_what_is_asked_comes_first_then_the_shorter_one():
+    question = parse_question("How tall is Mornholm lighthouse?")
+
+    def said(short, answer):
+        item = checked(short, 0.6, ids=(short,))
+        return item.model_copy(update={"candidate": item.candidate.model_copy(update={"answer": answer})})
+
+    other = said("28 metres", "Gullrock lighthouse is 28 metres tall.")
+    long = said("41 m", "Mornholm lighthouse is 41 metres tall. It was built of red granite.")
+    short = said("41 metres", "Mornholm lighthouse is 41 metres tall.")
+    for given in ([other, long, short], [long, short, other], [short, other, long]):
+        assert order(*given, question=question) == ["41 metres", "41 m", "28 metres"]
+
+
 def test_the_rationale_is_recorded_and_the_ranking_survives_serialisation():
     item = rank([checked("73.00", 0.6)], TOTAL)[0]
     assert "extraction" in item.rationale
