@@ -144,13 +144,19 @@ class ModelHub:
         path = folder / sha256[:2] / f"{sha256}.json"
         # Two routes often want the same reading at once; the second one waits for the first.
         running = (asyncio.get_running_loop(), str(path))
-        async with self._locks.setdefault(running, asyncio.Lock()):
-            known = await asyncio.to_thread(_load, path)
-            if known is not None:
-                return known
-            result = await self._runner.call(job, path=str(self._images.path(sha256)), **kwargs)
-            await asyncio.to_thread(_save, path, result)
-            return result
+        lock = self._locks.setdefault(running, asyncio.Lock())
+        try:
+            async with lock:
+                known = await asyncio.to_thread(_load, path)
+                if known is not None:
+                    return known
+                result = await self._runner.call(job, path=str(self._images.path(sha256)), **kwargs)
+                await asyncio.to_thread(_save, path, result)
+                return result
+        finally:
+            if not lock.locked():
+                # A server would keep one for every image it ever saw; who comes late finds the result.
+                self._locks.pop(running, None)
 
 
 _EMBEDDED_NAMES = {

@@ -53,6 +53,7 @@ class WorkerProcess:
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._turn = threading.Lock()
+        self._guard = threading.Lock()  # so that a cancel never ends the process that runs the next call
         self._current: object | None = None
 
     @property
@@ -67,8 +68,9 @@ class WorkerProcess:
             reply = await asyncio.to_thread(self._roundtrip, ticket, {"job": job, "kwargs": kwargs})
         except asyncio.CancelledError:
             ticket.cancelled = True
-            if self._current is ticket:
-                self.close()
+            with self._guard:
+                if self._current is ticket:
+                    self.close()
             raise
         if "error" in reply:
             raise VidenceError(**reply["error"])
@@ -88,9 +90,10 @@ class WorkerProcess:
 
     def _roundtrip(self, ticket: _Ticket, order: dict[str, Any]) -> dict[str, Any]:
         with self._turn:
-            if ticket.cancelled:
-                return {"result": None}
-            self._current = ticket
+            with self._guard:
+                if ticket.cancelled:
+                    return {"result": None}
+                self._current = ticket
             try:
                 process = self._start()
                 assert process.stdin is not None
@@ -100,7 +103,8 @@ class WorkerProcess:
             except (OSError, ValueError):
                 reply = None
             finally:
-                self._current = None
+                with self._guard:
+                    self._current = None
             if reply is None:
                 self.close()
                 return {"error": _died(order["job"])}
