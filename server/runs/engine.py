@@ -73,6 +73,7 @@ class Engine:
             self.failure = failure_of(error)
             return
         self.ready.set()
+        await asyncio.to_thread(_warm_further, services)
 
     async def close(self) -> None:
         """End worker processes and close files."""
@@ -142,6 +143,12 @@ def _warm(services: Services) -> None:
         services.models.embedder().embed(["warm"])
     except VidenceError as error:
         log.warning("The text model is not loaded: %s", error.message)
+
+
+def _warm_further(services: Services) -> None:
+    """Make what the first plan needs once for a data folder: vectors of the tools."""
+    if services.suggest is not None:
+        services.suggest("warm", services.registry.names())
 
 
 def failure_of(error: BaseException) -> VidenceError:
