@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from agents.clarify import missing
 from agents.planner import PlanDecision, Planner, PlanView
 from agents.prompts import PROMPTS
-from agents.routes import came_back, possible
+from agents.routes import came_back, possible, seen_as
 from core.contracts import Action, InputRequired, SubQuestion
 from core.errors import VidenceError
 from models.chat import ChatModel, InvalidReplyError
@@ -125,7 +125,7 @@ def describe(view: PlanView) -> str:
         "allowed_actions": sorted(_allowed(view)),
         "suggested_actions": [name for name in view.tools if name in _allowed(view)],
         "images": [
-            {"number": number, "kind": view.image_kinds.get(image, "unknown")}
+            {"number": number, "kind": seen_as(view.image_kinds.get(image, ""))}
             for number, image in enumerate(view.images, 1)
         ],
         "collections": list(view.collections),

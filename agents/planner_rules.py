@@ -26,6 +26,7 @@ from agents.routes import (
     keywords,
     next_routes,
     possible,
+    seen_as,
 )
 from core.contracts import Action, SubQuestion
 from core.text import squash
@@ -39,8 +40,8 @@ _PARALLEL = 3
 _SURE_ABSTAIN = 0.6
 _SURE_ANSWER = 4.0
 """Cue votes of a greeting or of plain arithmetic; below, what is at hand may still know the answer."""
-_BESIDE: dict[str, tuple[Action, ...]] = {"chart": ("read_chart", "read"), "document": ("read",)}
-"""What always runs for a kind of image: a chart's values are checked against its printed text."""
+_BESIDE: dict[str, tuple[Action, ...]] = {"page": ("read", "read_chart")}
+"""What always runs for a kind of image: whether a page holds a chart is for its reader to say."""
 
 
 class RulesPlanner:
@@ -88,7 +89,7 @@ class RulesPlanner:
         if view.images and route.action not in ("decompose", "search_text"):
             # A tool reads the whole image at once, so comparing its parts needs no second call.
             separate = decompose(question) if question.count("?") < 3 and " and " in question else []
-            charted = "chart" in view.image_kinds.values()
+            charted = bool(view.images) and route.scores["read_chart"] > route.scores["read"]
             return [] if charted or any(part.depends_on for part in separate) else separate
         return decompose(question)
 
@@ -174,7 +175,7 @@ def _tool_actions(route: Route, view: PlanView) -> list[Action]:
     close = [action for action in usable if route.scores[action] >= 0.5 * route.scores[best]]
     # A second opinion on what runs beside the best route: each such call costs and seldom decides.
     close = [action for action in close if action == best or not view.tools or action in view.tools]
-    kinds = {view.image_kinds.get(image, "unknown") for image in view.images}
+    kinds = {seen_as(view.image_kinds.get(image, "")) for image in view.images}
     if best in IMAGE_ACTIONS:
         beside = [action for kind in sorted(kinds) for action in _BESIDE.get(kind, ())]
         if kinds & {"unknown"} or not view.image_kinds:
@@ -184,7 +185,7 @@ def _tool_actions(route: Route, view: PlanView) -> list[Action]:
             # Asked at once: whether reading was enough is nothing that a plan may depend on.
             beside.append("look")
         close += [action for action in beside if action not in close and possible(action, view)]
-    if "read_chart" in close and kinds <= {"document", "photo", "scan"} and best != "read_chart":
+    if "read_chart" in close and kinds <= {"picture"} and best != "read_chart":
         close.remove("read_chart")
     return close[:_PARALLEL]
 
@@ -196,7 +197,7 @@ def _asked(view: PlanView) -> str:
 
 
 def _context(view: PlanView) -> RouteContext:
-    kinds = tuple(view.image_kinds.get(image, "unknown") for image in view.images)
+    kinds = tuple(seen_as(view.image_kinds.get(image, "")) for image in view.images)
     return RouteContext(len(view.images), kinds, view.collections, view.profile.name)
 
 

@@ -72,6 +72,8 @@ _CAN_BE_SPLIT = 1.5
 _IMAGE_ACTIONS: tuple[Action, ...] = ("look", "read", "read_chart", "compare_images")
 _COLLECTION_ACTIONS: tuple[Action, ...] = ("search_text", "decompose", "search_images")
 _KIND_BONUS: dict[str, dict[Action, float]] = {
+    "page": {"read": 2.0, "look": -1.0, "read_chart": 1.0},
+    "picture": {"look": 1.5, "read": -0.5, "read_chart": -4.0},
     "document": {"read": 2.0, "look": -1.0, "read_chart": -2.5},
     "chart": {"read_chart": 2.5, "look": -1.5, "read": -0.5},
     "photo": {"look": 1.0, "read_chart": -4.0},
@@ -254,7 +256,7 @@ def _weigh_sources(logits: dict[Action, float], question: str, context: RouteCon
 
 def _default_view(context: RouteContext) -> Action:
     kinds = set(context.kinds)
-    if "document" in kinds:
+    if kinds & {"document", "page"}:
         return "read"
     return "read_chart" if "chart" in kinds else "look"
 

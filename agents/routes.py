@@ -18,6 +18,7 @@ TABLE_K = 12
 MAX_IMAGES_A_ROUTE = 4
 IMAGE_ACTIONS: tuple[Action, ...] = ("read", "read_chart", "look")
 READINGS: tuple[Action, ...] = (*IMAGE_ACTIONS, "compare_images")
+_CLASSES = {"document": "page", "chart": "page", "photo": "picture", "scan": "picture"}
 _NEXT: dict[Action, tuple[Action, ...]] = {
     "search_pubmed": ("search_text", "read", "look"),
     "search_text": ("search_pubmed", "search_code", "read", "look"),
@@ -36,6 +37,15 @@ _PLACE = re.compile(
     r"|\b(?:image|picture|photo|page|document|scan|chart|number)\s*#?(?P<n>[123]|one|two|three)\b",
     re.I,
 )
+
+
+def seen_as(kind: str) -> str:
+    """Return an image's kind as coarsely as plans depend on it: `page`, `picture` or `unknown`.
+
+    A line of text more makes a sparse page look like a chart to pixel statistics, or a chart like a page, and
+    a red one makes a radiograph look like a photo. What is planned for a page serves both of them.
+    """
+    return _CLASSES.get(kind, "unknown")
 
 
 def came_back(item: SubQuestion, found: Collection[str]) -> bool:

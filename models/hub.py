@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from models.embeddings import Embedder
 
 ROLES = ("planner", "answerer", "vlm", "judge", "embeddings", "reranker")
-PIXELS_VERSION = "pixels-2"
+PIXELS_VERSION = "pixels-3"
 
 
 class ModelHub:

@@ -25,6 +25,7 @@ _COLOURS: dict[str, tuple[float, float]] = {
 _FLAT, _FLAT_GREY = 0.8, 0.93
 """Grey scans of things on an empty ground are flat too, up to .92: without colour more is wanted."""
 _VIVID = 0.004
+_SQUARE = 5
 
 
 class PixelFacts(Contract):
@@ -81,7 +82,9 @@ def _kind(
     dark = float((luma < 0.35).mean())
     bright = float((luma > 0.75).mean())
     coloured = float((spread > 0.2).mean())
-    if flat > _FLAT and (vivid > _VIVID or (flat > 0.95 and dark < 0.6)):
+    if flat > _FLAT and (
+        (vivid > _VIVID and (bright > 0.55 or _filled(spread) > _VIVID)) or (flat > 0.95 and dark < 0.6)
+    ):
         # Drawn by a program. Little colour: perhaps a plain page.
         return "chart", min(0.95, flat) if vivid > _VIVID else 0.5
     if bright > 0.55 and dark < 0.1 and coloured < 0.15:
@@ -90,6 +93,15 @@ def _kind(
         # Continuous grey tones: radiographs and other scans; a grey page was caught above.
         return "scan", 0.7
     return "photo", 0.6
+
+
+def _filled(spread: NDArray[np.float32]) -> float:
+    """Return the share of squares of 5 by 5 pixels that are full of colour: bars, slices, no red letters."""
+    rows, columns = (side - side % _SQUARE for side in spread.shape)
+    if not rows or not columns:
+        return 0.0
+    squares = (spread > 0.1)[:rows, :columns].reshape(rows // _SQUARE, _SQUARE, columns // _SQUARE, _SQUARE)
+    return float(squares.all(axis=(1, 3)).mean())
 
 
 def _colour_shares(small: NDArray[np.float32], spread: NDArray[np.float32]) -> tuple[tuple[str, float], ...]:

@@ -61,7 +61,7 @@ async def test_a_chart_is_read_as_values_and_as_text():
 
 async def test_a_document_is_read_and_a_photo_is_looked_at():
     document = await PLANNER.plan(view("What is the total amount?", kinds=("document",)))
-    assert actions(document) == ["read"]
+    assert actions(document)[0] == "read"
     photo = await PLANNER.plan(view("What colour is the umbrella?", kinds=("photo",)))
     assert actions(photo)[0] == "look"
     assert photo.subquestions[0].args["question"] == "What colour is the umbrella?"
@@ -69,7 +69,17 @@ async def test_a_document_is_read_and_a_photo_is_looked_at():
 
 async def test_a_served_vlm_looks_beside_what_is_read():
     document = view("What is the total amount?", kinds=("document",))
-    assert actions(await PLANNER.plan(replace(document, sees=True))) == ["read", "look"]
+    assert actions(await PLANNER.plan(replace(document, sees=True))) == ["read", "read_chart", "look"]
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["What is the total amount?", "Which country has the highest bar?", "What does it say?", "Who?"],
+)
+@pytest.mark.parametrize("kinds", [("document", "chart"), ("photo", "scan")])
+async def test_a_line_more_on_a_page_or_a_red_one_on_a_scan_changes_no_plan(question, kinds):
+    one, other = [await PLANNER.plan(view(question, kinds=(kind,), collections=("c",))) for kind in kinds]
+    assert one == other
 
 
 async def test_arithmetic_needs_no_tool():
