@@ -15,7 +15,9 @@ from core.errors import EXIT_GATE_FAILED, invalid_input
 from core.settings import Settings, load_settings
 from server.cli.counting import counting_stages
 from server.cli.eval_ragas import ragas
+from server.cli.eval_canaries import canaries
 from server.cli.eval_dataset import app as dataset_app
+from server.cli.eval_load import load
 from server.cli.eval_show import show_comparison, show_run, show_suites, show_trends
 from server.cli.output import emit_json, err_console, handle_errors, out_console
 
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from evals.run.registry import Place, Registry, Suite
 
 app = typer.Typer(no_args_is_help=True)
+app.command()(load)
+app.command()(canaries)
 app.command("ragas")(ragas)
 app.add_typer(dataset_app, name="dataset", help="Make eval data sets of rated answers.")
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
