@@ -14,11 +14,12 @@ import typer
 from core.errors import EXIT_GATE_FAILED, invalid_input
 from core.settings import Settings, load_settings
 from server.cli.counting import counting_stages
-from server.cli.eval_ragas import ragas
 from server.cli.eval_canaries import canaries
 from server.cli.eval_dataset import app as dataset_app
 from server.cli.eval_load import load
+from server.cli.eval_ragas import ragas
 from server.cli.eval_show import show_comparison, show_run, show_suites, show_trends
+from server.cli.eval_upload import upload, upload_finished
 from server.cli.output import emit_json, err_console, handle_errors, out_console
 
 if TYPE_CHECKING:
@@ -29,8 +30,9 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True)
 app.command()(load)
 app.command()(canaries)
-app.command("ragas")(ragas)
+app.command()(upload)
 app.add_typer(dataset_app, name="dataset", help="Make eval data sets of rated answers.")
+app.command("ragas")(ragas)
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Data = Annotated[
     Path | None,
@@ -171,6 +173,8 @@ def run(
             )
         else:
             show_run(found)
+        if summary.complete:
+            upload_finished(settings, found.path, quiet=as_json)
         if summary.stop == "interrupted":
             raise typer.Exit(_INTERRUPTED)
 
