@@ -78,8 +78,8 @@ PROFILES: dict[str, Profile] = {
         allowed_actions=_EVERY - {"search_code"},
         prompts=_prompts("medical"),
         answer_fields=("evidence_level", "notice"),
-        # On PubMedQA most verdicts under this confidence were wrong.
-        min_verdict_confidence=0.6,
+        # A verdict's confidence is the head's probability, times how much the reports are about the question.
+        min_verdict_confidence=0.4,
         notice="For information and research only: not for diagnosis or treatment decisions.",
     ),
     "inspection": Profile(

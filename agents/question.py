@@ -22,6 +22,18 @@ _TYPE_RULES: tuple[tuple[AnswerType, re.Pattern[str]], ...] = (
     ("name", re.compile(r"^\s*who\b|\bname of\b|\b(?:company|vendor|store|shop|merchant|seller|author|customer|cashier|person)\b", re.I)),
 )  # fmt: skip
 
+_ASKS_WHETHER = re.compile(
+    r"^\s*(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would|should)\b(?!\s+(?:you|anyone|somebody)\b)",
+    re.I,
+)
+_CLAUSES = re.compile(r"(?<=[\w)\]\"'%])\s*(?:[:;.!?]\s+|--+\s*|\s[–—]\s+)")
+_ASKS_WHAT = re.compile(
+    r"\b(?:what|which|who|whom|whose|when|where|why|how|list|name|give|tell|show|find|compute|calculate|describe|explain"
+    r"|summari[sz]e|compare|define|read|extract|or)\b",
+    re.I,
+)
+_TITLE_WORDS = 7
+
 
 @dataclass(frozen=True)
 class ParsedQuestion:
@@ -66,7 +78,16 @@ def split_options(text: str) -> tuple[str, dict[str, str]]:
 
 
 def _answer_type(stem: str) -> AnswerType:
+    clauses = [clause for clause in _CLAUSES.split(stem) if clause.strip()]
+    if clauses and _ASKS_WHETHER.search(clauses[-1]):
+        return "yes_no"  # whatever it speaks of: `Is there a date?` asks for none
     for kind, rule in _TYPE_RULES:
         if rule.search(stem):
             return kind
-    return "text"
+    return "yes_no" if _is_title(stem, clauses) else "text"
+
+
+def _is_title(stem: str, clauses: list[str]) -> bool:
+    """Whether a question is a title that asks whether: `Hearing loss: an unknown complication of X?`."""
+    long = len(stem.split()) >= _TITLE_WORDS
+    return long and len(clauses) > 1 and stem.rstrip().endswith("?") and not _ASKS_WHAT.search(stem)

@@ -27,12 +27,14 @@ def default_extractors() -> tuple[Extractor, ...]:
     from agents.answer.looked import LookedExtractor
     from agents.answer.ocr_text import OcrTextExtractor
     from agents.answer.passages import PassageExtractor
+    from agents.answer.studied import StudyExtractor
 
     return (
         FieldExtractor(),
         ChartExtractor(),
         OcrTextExtractor(),
         PassageExtractor(),
+        StudyExtractor(),
         CodeExtractor(),
         LookedExtractor(),
         FoundImagesExtractor(),

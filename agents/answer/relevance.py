@@ -80,7 +80,10 @@ class Relevance:
 
     def own_coverage(self, unit: Unit) -> float:
         """Return the share (0 to 1) of the question that a unit's own words cover."""
-        have = bag(unit.text)
+        return self.share_of(bag(unit.text))
+
+    def share_of(self, have: frozenset[str]) -> float:
+        """Return the share (0 to 1) of the question that words cover."""
         return sum(weight for word, weight in self.weights.items() if _has(word, have)) / self.total
 
     def missing_entities(self, unit: Unit, passage: frozenset[str]) -> int:

@@ -5,6 +5,7 @@ Deterministic samples of the public sets, since every question is a run of the g
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -21,6 +22,11 @@ from evals.suites.rows import public
 
 _MOST = 150
 _LABEL = re.compile(r"\W*(yes|no|maybe)\b", re.I)
+
+
+def fitted_on(id_: str) -> bool:
+    """Whether a question of the development sets is of the half that `benchmarks/fit_verdict.py` fits on."""
+    return hashlib.sha256(id_.encode()).digest()[-1] % 2 == 0
 
 
 def label_of(sample: Sample, output: Output) -> str:
@@ -61,6 +67,7 @@ def _sample(name: str, id_: str, question: str, target: Any, **more: Any) -> Sam
         "family": "biomedical",
         "modality": "text",
         "source": name.split("_", maxsplit=1)[0],
+        "difficulty": "of the fitted half" if fitted_on(id_) else "held out",
         **more,
     }
     return Sample(id=id_, suite=name, input={"question": question}, target=target, **about)

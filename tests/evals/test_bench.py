@@ -61,9 +61,12 @@ def test_another_version_of_the_code_embeds_nothing_again(
 ) -> None:
     asked: list[str] = []
     embed = HashTokens.embed_passages
-    monkeypatch.setattr(
-        HashTokens, "embed_passages", lambda self, texts: [asked.extend(texts), embed(self, texts)][1]
-    )
+
+    def counted(self: HashTokens, texts: Any) -> Any:
+        asked.extend(texts)
+        return embed(self, texts)
+
+    monkeypatch.setattr(HashTokens, "embed_passages", counted)
     for version in ("1" * 16, "2" * 16):
         home = tmp_path / "evals" / version
         monkeypatch.setattr(benches, "eval_home", lambda settings, home=home: home)

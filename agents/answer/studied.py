@@ -1,0 +1,96 @@
+"""Yes or no from studies: which of the passages report on what is asked, and what they say together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from agents.answer.base import AnswerTask
+from agents.answer.relevance import Relevance, bag, relevance
+from agents.answer.studies import finding, is_report
+from agents.answer.units import Unit, units_of
+from agents.answer.wanted import wanted
+from agents.check.commands import is_command
+from agents.question import ParsedQuestion
+from core.contracts import Candidate, Citation, DraftClaim, Evidence
+
+KINDS = ("passage", "pubmed")
+_BESIDE = 0.85
+"""Reports that have nearly as much of the question as the best one are read with it."""
+_MOST = 6
+_ENOUGH = 0.5
+"""A report with half of the question's weight is about it; with less, what it says counts for less."""
+
+
+@dataclass(frozen=True)
+class _Report:
+    pieces: tuple[Evidence, ...]
+    about: float
+
+    @property
+    def text(self) -> str:
+        return "\n".join(piece.content for piece in self.pieces)
+
+
+class StudyExtractor:
+    """Answers yes/no questions from passages that read like reports of studies."""
+
+    name: ClassVar[str] = "studies"
+
+    def propose(self, task: AnswerTask) -> list[Candidate]:
+        """Return one candidate, or none where the passages are no reports or do not bear on the question."""
+        passages = reporting(task.question, task.evidence)
+        units = [unit for item in passages for unit in units_of(item) if not is_command(unit.text)]
+        if not units:
+            return []
+        reports = _bearing(passages, relevance(task.question, units))
+        found = finding(task.question, [_said(report, units) for report in reports])
+        if found is None:
+            return []
+        report = reports[found.report]
+        source = next((piece for piece in report.pieces if found.sentence in piece.content), None)
+        if source is None:
+            return []  # a sentence that runs over two pieces cannot be quoted
+        text = " ".join(found.sentence.split())
+        return [
+            Candidate(
+                id=self.name,
+                route="extraction",
+                subquestion_id=task.subquestion_id,
+                answer=f"{found.verdict.capitalize()}: {text}",
+                short_answer=found.verdict,
+                answer_type="yes_no",
+                claims=(DraftClaim(text=text, citations=(Citation.of(source, found.sentence),)),),
+                score=round(found.probability * min(1.0, reports[0].about / _ENOUGH), 4),
+            )
+        ]
+
+
+def reporting(question: ParsedQuestion, evidence: Sequence[Evidence]) -> list[Evidence]:
+    """Return the passages of a yes/no question when they read like research; else none."""
+    if wanted(question).kind != "yes_no":
+        return []
+    passages = [item for item in evidence if item.kind in KINDS and item.trust != "trusted"]
+    return passages if is_report([item.content for item in passages]) else []
+
+
+def _bearing(passages: Sequence[Evidence], weigh: Relevance) -> list[_Report]:
+    """Return the reports that bear on the question, each with all its pieces, best first."""
+    documents: dict[str, list[Evidence]] = {}
+    for item in passages:
+        name = str(item.metadata.get("doc_id") or item.locator.pmid or item.source)
+        documents.setdefault(name, []).append(item)
+    reports = [
+        _Report(tuple(pieces), max(weigh.share_of(bag(piece.content)) for piece in pieces))
+        for pieces in documents.values()
+    ]
+    # The order of the search decides between equals.
+    ranked = sorted(reports, key=lambda report: -report.about)[:_MOST]
+    return [report for report in ranked if report.about >= _BESIDE * ranked[0].about]
+
+
+def _said(report: _Report, units: Sequence[Unit]) -> str:
+    """Return a report's text without what orders somebody to do something."""
+    ids = {piece.id for piece in report.pieces}
+    return "\n".join(unit.text for unit in units if unit.evidence.id in ids)
