@@ -52,6 +52,7 @@ class Settings(BaseModel):
     judge_reply_tokens: int = Field(2048, ge=64, description="Longest reply of RAGAS's judge.")
     chat_price_in: float = Field(0.0, ge=0, description="Price of a million tokens read, for cost estimates.")
     chat_price_out: float = Field(0.0, ge=0, description="Price of a million tokens written.")
+    prices: str = Field("", description="File of prices by model (YAML or JSON); empty: the two above.")
     chat_calls_per_minute: float = Field(0.0, ge=0, description="Limit of synthesis; 0 for none.")
     vllm_python: str = Field("", description="Python of the environment that has vLLM; empty: this one.")
 

@@ -12,6 +12,7 @@ from typing import Any
 from agents.check.quotes import occurs
 from core.contracts import Citation, Evidence, ModelRef, RunResult
 from core.errors import VidenceError
+from core.prices import price_table
 from core.run_store import MemoryRunStore
 from core.settings import Settings
 from evals.run.registry import OpenSolver, Place, Solver
@@ -49,9 +50,15 @@ async def ask(bench: Bench, asked: Ask) -> RunResult:
     # A store of its own, so that a run's memory goes with it.
     store = MemoryRunStore()
     services = replace(bench.services, store=store)
-    graph = await asyncio.to_thread(_graph, bench, services)
+    graph = await asyncio.to_thread(compiled, bench, services)
     run_id = uuid.uuid4().hex
-    payload = {
+    state = await graph.ainvoke(payload_of(bench, asked, run_id), config_of(bench, run_id))
+    return result_of(asked, state, store, run_id)
+
+
+def payload_of(bench: Bench, asked: Ask, run_id: str) -> dict[str, Any]:
+    """Return what the graph is given; the thread is called like the run."""
+    return {
         "question": asked.question,
         "images": [{"path": str(bench.path(name)), "source": name} for name in asked.images],
         "profile": asked.profile,
@@ -60,11 +67,15 @@ async def ask(bench: Bench, asked: Ask) -> RunResult:
         "thread_id": run_id,
         "run_id": run_id,
     }
-    config: Any = {
-        "configurable": {"thread_id": run_id},
-        "recursion_limit": bench.settings.max_steps * 4,
-    }
-    state = await graph.ainvoke(payload, config)
+
+
+def config_of(bench: Bench, run_id: str) -> Any:
+    """Return how the graph runs it."""
+    return {"configurable": {"thread_id": run_id}, "recursion_limit": bench.settings.max_steps * 4}
+
+
+def result_of(asked: Ask, state: dict[str, Any], store: MemoryRunStore, run_id: str) -> RunResult:
+    """Return a run's result from its last state; raises like `ask`."""
     outcome = state.get("outcome") or {}
     if outcome.get("status") == "failed":
         raise VidenceError(**outcome["error"])
@@ -80,7 +91,8 @@ async def ask(bench: Bench, asked: Ask) -> RunResult:
     return RunResult.model_validate_json(store.results[run_id])
 
 
-def _graph(bench: Bench, services: Any) -> Any:
+def compiled(bench: Bench, services: Any) -> Any:
+    """Return the graph over services, in memory. Blocking."""
     from graph.app import build_graph  # first: it sets how checkpoints are read
 
     # Without a checkpointer the graph could not ask back.
@@ -117,10 +129,17 @@ def output_of(result: RunResult, settings: Settings) -> Output:
         tokens_in=usage.tokens_in,
         tokens_out=usage.tokens_out,
         calls=usage.llm_calls + usage.vlm_calls + usage.tool_calls,
-        cost=(usage.tokens_in * settings.chat_price_in + usage.tokens_out * settings.chat_price_out) / 1e6,
+        cost=cost_of(result, settings) or 0.0,
     )
     seen = tuple(_seen(citation) for citation in result.citations)
     return Output(answer=answer, evidence=seen, usage=spent)
+
+
+def cost_of(result: RunResult, settings: Settings) -> float | None:
+    """Return what a run cost by the price table; None where no price of its models is known."""
+    models = [model.name for model in result.models.values()] or [""]
+    usage = result.usage
+    return price_table(settings).cost(models, usage.tokens_in, usage.tokens_out)
 
 
 def _holds(citation: Citation, known: dict[str, Evidence]) -> bool:
