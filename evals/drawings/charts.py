@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.contracts import Box
 from evals.drawings.looks import LOOKS
+from evals.drawings.words import texts_of
 
 KINDS = ("bar", "bar_h", "grouped", "stacked", "line", "lines", "pie", "donut")
 SHAPES = {"bar": "one", "bar_h": "one", "grouped": "several", "stacked": "several", "line": "time",
@@ -41,6 +43,8 @@ class Drawing:
     truth: tuple[tuple[str, str, float], ...]
     table: Table | None = None
     notes: dict[str, Any] = field(default_factory=dict)
+    texts: tuple[tuple[str, Box], ...] = ()
+    """The words that are drawn, with the boxes (x0, y0, x1, y1) that they fill in pixels."""
 
 
 Painter = Callable[[Any, Table, dict[str, Any], random.Random, dict[str, Any]], None]
@@ -54,6 +58,8 @@ def draw(
     *,
     name: str = "",
     painters: Mapping[str, Painter] | None = None,
+    inches: tuple[float, float] | None = None,
+    dpi: int | None = None,
 ) -> Drawing:
     """Draw one chart of a kind in a look; `rng` picks size, fonts, labels and scale.
 
@@ -64,15 +70,16 @@ def draw(
         pick: Returns the table for a shape.
         name: What the drawing is called.
         painters: Other kinds; what they draw has no true cells.
+        inches: Width and height, instead of a size at random.
+        dpi: Pixels an inch, instead of some at random.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     style = {"font": "DejaVu Sans", "size": rng.choice([9, 10, 11, 12]), **LOOKS[look]}
     table = pick(SHAPES.get(kind, "one"))
-    figure = Figure(
-        figsize=(rng.uniform(5.5, 9), rng.uniform(3.8, 6)), dpi=rng.choice([80, 100, 120, 160, 200])
-    )
+    size, fine = (rng.uniform(5.5, 9), rng.uniform(3.8, 6)), rng.choice([80, 100, 120, 160, 200])
+    figure = Figure(figsize=inches or size, dpi=dpi or fine)
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     notes: dict[str, Any] = {}
@@ -83,7 +90,7 @@ def draw(
     figure.tight_layout()
     pixels = _pixels(figure, jpeg=rng.random() < 0.25)
     truth = cells_of(table) if kind in _PAINTERS else ()
-    return Drawing(name, kind, pixels, truth, table, notes)
+    return Drawing(name, kind, pixels, truth, table, notes, texts_of(figure, pixels))
 
 
 def cells_of(table: Table) -> tuple[tuple[str, str, float], ...]:

@@ -5,6 +5,7 @@ MODULES = (
     "safety",
     "passages",
     "answers",
+    "drawn_charts",
     "charts",
     "vqa",
     "documents",

@@ -1,14 +1,8 @@
-"""Charts: the table behind a drawing, and questions about it.
-
-`drawn_charts` and `drawn_chart_questions` draw tables of ours in the looks of common tools, so that the truth
-is known. Public: charts that mislead (cells, multiple choice) and charts with a question and an answer in a
-sentence (OpenCQA).
-"""
+"""Public charts: those that mislead (cells, multiple choice), and those with a question (OpenCQA)."""
 
 from __future__ import annotations
 
 import csv
-import random
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,146 +15,18 @@ from evals.run.sample import Output, Sample
 from evals.run.scorers import metric_scorer
 from evals.solvers.asking import Ask, Asking, asker
 from evals.solvers.bench import Bench, async_solver
-from evals.solvers.charts import cells_read, chart_reader
-from evals.suites.answers import ANSWERED, INVENTED, RIGHT, said
-from evals.suites.rows import own, public
+from evals.solvers.charts import chart_reader
+from evals.suites.answers import ANSWERED, INVENTED, said
+from evals.suites.rows import public
 
-_KINDS = ("bar", "bar_h", "grouped", "stacked", "line", "lines", "pie", "donut")
-_SHAPES = {"bar": "one", "bar_h": "one", "grouped": "several", "stacked": "several", "line": "time",
-           "lines": "times", "pie": "parts", "donut": "parts"}  # fmt: skip
-_LOOKS = ("matplotlib", "excel", "altair", "plotly", "ggplot", "d3", "pew", "print")
-_ROUNDS = 2
 _READABLE = ("bar_chart", "line_chart", "pie_chart", "stacked_bar_chart", "stacked_bar_100")
-CELLS = (
-    metric_scorer("cells_within", cells_read),
-    metric_scorer("cell_error", cells_read, judged=False),
-    metric_scorer("rms_f1", cells_read, judged=False),
-)
-
-
-def drawn() -> Iterator[dict[str, Any]]:
-    """Yield the charts to draw: id, kind, look, seed and table; each kind in two looks."""
-    tables: dict[str, list[dict[str, Any]]] = {}
-    for row in own("chart_tables.jsonl"):
-        tables.setdefault(row["shape"], []).append(row)
-    for number in range(_ROUNDS * len(_KINDS)):
-        kind = _KINDS[number % len(_KINDS)]
-        turn, place = divmod(number, len(_KINDS))
-        shape = tables[_SHAPES[kind]]
-        yield {
-            "id": f"{kind}-{turn}",
-            "kind": kind,
-            "look": _LOOKS[(place + 3 * turn) % len(_LOOKS)],
-            "seed": number,
-            "table": shape[(turn + _KINDS.index(kind)) % len(shape)],
-        }
-
-
-def truth_of(chart: dict[str, Any]) -> list[list[Any]]:
-    """Return the true cells of a chart; a pie's are shares in percent."""
-    table = chart["table"]
-    rows = table["values"]
-    if chart["kind"] in ("pie", "donut"):
-        whole = sum(rows[0])
-        rows = [[100 * value / whole for value in rows[0]]]
-    return [
-        [series, category, value]
-        for series, row in zip(table["series"], rows, strict=True)
-        for category, value in zip(table["categories"], row, strict=True)
-    ]
-
-
-def draw_chart(bench: Bench, sample: Sample) -> None:
-    """Draw the chart of a sample where its image should be."""
-    from PIL import Image
-
-    from evals.drawings.charts import Table, draw
-
-    given = sample.input["chart"]
-    body = {name: value for name, value in given["table"].items() if name != "shape"}
-    table = Table(
-        **{
-            **body,
-            "categories": tuple(body["categories"]),
-            "series": tuple(body["series"]),
-            "values": tuple(tuple(row) for row in body["values"]),
-        }
-    )
-    path = bench.path(sample.input["images"][0])
-    rng = random.Random(f"chart-{given['seed']}")  # noqa: S311 - a drawing, no secret
-    pixels = draw(given["kind"], given["look"], rng, lambda shape: table).pixels
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(pixels).save(path)
-
-
-def _image(chart: dict[str, Any]) -> str:
-    return f"evals/drawn/charts/{chart['id']}.png"
-
-
-@suite(
-    "drawn_charts",
-    family="charts",
-    timeout_s=300.0,
-    open_solver=async_solver(lambda bench: chart_reader(bench, draw_chart), "ocr"),
-    scorers=CELLS,
-)
-def drawn_charts(place: Place) -> Iterator[Sample]:
-    """Tables of ours drawn as eight kinds of chart in eight looks: cells read within 5%."""
-    for chart in drawn():
-        yield Sample(
-            id=chart["id"],
-            suite="drawn_charts",
-            family="charts",
-            kind=chart["kind"],
-            modality="image",
-            source=chart["look"],
-            input={"chart": chart, "images": [_image(chart)]},
-            target=truth_of(chart),
-        )
 
 
 def _asker(bench: Bench) -> Asking:
     def ask(sample: Sample) -> Ask:
-        if "chart" in sample.input:
-            draw_chart(bench, sample)
         return Ask(sample.input["question"], images=tuple(sample.input["images"]))
 
     return ask
-
-
-@suite(
-    "drawn_chart_questions",
-    family="charts",
-    timeout_s=300.0,
-    open_solver=asker(_asker, "ocr"),
-    scorers=(RIGHT, INVENTED, ANSWERED),
-)
-def drawn_chart_questions(place: Place) -> Iterator[Sample]:
-    """What is highest, and what a place is worth, on charts with one series of the same drawings."""
-    for chart in drawn():
-        cells = truth_of(chart)
-        if len(chart["table"]["series"]) > 1:
-            continue
-        table = chart["table"]
-        highest = max(cells, key=lambda cell: cell[2])[1]
-        _, asked, value = cells[(chart["seed"] * 7 + 1) % len(cells)]
-        share = " the share of" if chart["kind"] in ("pie", "donut") else ""
-        for kind, question, accepted in (
-            ("highest", f"Which {table['category'].lower()} has the highest value?", [highest]),
-            ("value", f"What is{share or ' the value of'} {asked}?", [f"{value:g}", f"{value:g}%"]),
-        ):
-            yield Sample(
-                id=f"{chart['id']}-{kind}",
-                suite="drawn_chart_questions",
-                family="charts",
-                kind=kind,
-                difficulty=chart["kind"],
-                modality="image",
-                source=chart["look"],
-                group=chart["id"],
-                input={"chart": chart, "images": [_image(chart)], "question": question},
-                target={"answers": accepted},
-            )
 
 
 def cells_of_file(path: Path, *, first_only: bool = False) -> list[list[Any]]:
@@ -320,4 +186,4 @@ def opencqa(place: Place) -> Iterator[Sample]:
         )
 
 
-SUITES = (drawn_charts, drawn_chart_questions, misleading_cells, misleading_choice, opencqa)
+SUITES = (misleading_cells, misleading_choice, opencqa)

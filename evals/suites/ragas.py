@@ -12,7 +12,7 @@ from evals.ragas.scorers import image_scorers, judged_scorers, lacks_judge, lack
 from evals.run.registry import Place, suite
 from evals.run.sample import Sample
 from evals.suites.answers import answers
-from evals.suites.charts import drawn_chart_questions
+from evals.suites.drawn_charts import drawn_chart_questions
 from evals.suites.library import library
 
 FAMILY = "rag"

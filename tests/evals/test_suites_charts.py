@@ -11,29 +11,63 @@ from evals.run.registry import Place
 from evals.run.sample import Output
 from evals.solvers.bench import open_bench
 from evals.suites import charts
-from evals.suites.charts import (
-    cells_of_file,
+from evals.suites.charts import cells_of_file, misleading_cells
+from evals.suites.drawn_charts import (
     draw_chart,
+    drawing_of,
     drawn_chart_questions,
     drawn_charts,
-    misleading_cells,
+    drawn_marks,
 )
 
 NOWHERE = Place(Settings())
 
 
-def test_each_kind_is_drawn_in_two_looks_from_tables_with_the_values_that_are_true() -> None:
+def test_each_kind_is_drawn_in_many_looks_from_tables_with_the_values_that_are_true() -> None:
     rows = drawn_charts.samples(NOWHERE)
-    assert len(rows) == 16
-    assert len({(row.kind, row.source) for row in rows}) == 16
+    assert len({(row.kind, row.source) for row in rows}) == len(rows)
+    others = drawn_marks.samples(NOWHERE)
+    assert len(rows) + len(others) >= 125
+    assert not {row.unit for row in rows} & {row.unit for row in others}
+    truths = [str(row.target) for row in (*rows, *others)]
+    assert len(set(truths)) > 0.95 * len(truths)
     pies = [row for row in rows if row.kind in ("pie", "donut")]
     assert all(sum(cell[2] for cell in row.target) == pytest.approx(100) for row in pies)
     bar = next(row for row in rows if row.kind == "bar")
     assert [cell[2] for cell in bar.target] == bar.input["chart"]["table"]["values"][0]
 
 
+def test_the_words_that_are_given_with_a_chart_are_those_that_are_drawn() -> None:
+    pytest.importorskip("matplotlib")
+    for row in drawn_marks.samples(NOWHERE)[:8]:
+        drawing = drawing_of(row.input["chart"])
+        words = [text for text, _ in drawing.texts]
+        height, width = drawing.pixels.shape[:2]
+        assert row.input["chart"]["table"]["title"] in words
+        assert set(row.input["chart"]["table"]["categories"]) <= set(words)
+        for _, (x0, y0, x1, y1) in drawing.texts:
+            assert 0 <= x0 < x1 <= width
+            assert 0 <= y0 < y1 <= height
+
+
+def test_a_value_is_right_within_five_percent_and_a_place_by_its_name() -> None:
+    rows = {row.id: row for row in drawn_chart_questions.samples(NOWHERE)}
+    score = drawn_chart_questions.scorers[0].one
+    assert score is not None
+
+    def told(short: str) -> Output:
+        return Output(answer={"status": "done", "short": short})
+
+    value = rows["bar-0-value"]
+    true = value.target["value"]
+    found = [score(value, told(text)) for text in (f"{true * 1.04:.2f}", f"{true * 1.06:.2f}", "", "many")]
+    assert found == [1.0, 0.0, 0.0, 0.0]
+    highest = rows["bar-0-highest"]
+    assert [score(highest, told(text)) for text in ("Natural history", "Harbour", "")] == [1.0, 0.0, 0.0]
+
+
 def test_no_drawn_chart_has_a_highest_value_twice() -> None:
-    for row in drawn_charts.samples(NOWHERE):
+    for row in (*drawn_charts.samples(NOWHERE), *drawn_marks.samples(NOWHERE)):
         values = [cell[2] for cell in row.target]
         assert values.count(max(values)) == 1, row.id
 
