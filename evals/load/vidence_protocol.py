@@ -77,6 +77,8 @@ class VidenceUser:
                 outcome.run_id = outcome.run_id or source.response.headers.get("x-run-id", "")
                 async with aclosing(source.aiter_sse()) as events:
                     async for event in events:
+                        if not event.data:
+                            continue  # only a time to wait before the next connection
                         follow.note(event)
                         if follow.over:
                             return

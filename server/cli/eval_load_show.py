@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
@@ -27,7 +28,10 @@ _LATE_MS = 50
 def show_load(found: LoadReport, path: Path) -> None:
     """Print times, errors, events and judgements."""
     out = out_console()
-    table = Table("from when the user came, ms", "n", "mean", "p50", "p95", "p99")
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("ms, from when the user came", min_width=13)
+    for name in ("n", "mean", "p50", "p95", "p99"):
+        table.add_column(name, justify="right", no_wrap=True)
     for name, one in found.latency_ms.items():
         table.add_row(_NAMES[name], f"{one.n:,}", f"{one.mean:,.0f}", *_cells(one))
     out.print(table)
@@ -66,4 +70,4 @@ def _cells(one: Latency) -> list[str]:
 def _cell(one: Quantile) -> str:
     low = "?" if one.low is None else f"{one.low:,.0f}"
     high = "?" if one.high is None else f"{one.high:,.0f}"
-    return f"{one.value:,.0f} ({low} to {high})"
+    return f"{one.value:,.0f} ({low}-{high})"

@@ -98,7 +98,7 @@ class LoadServer:
         async def complete(request: Request) -> Response:
             self.asked.append(await request.json())
 
-            async def chunks() -> AsyncIterator[dict[str, str]]:
+            async def chunks() -> AsyncIterator[dict[str, str] | bytes]:
                 for text in ("It is ", "47 metres", " tall."):
                     yield {"data": json.dumps({"choices": [{"delta": {"content": text}}]})}
                 yield {"data": "[DONE]"}
@@ -116,11 +116,12 @@ class LoadServer:
 
     async def _events(
         self, run_id: str, after: int, body: dict[str, Any], *, first: bool
-    ) -> AsyncIterator[dict[str, str]]:
+    ) -> AsyncIterator[dict[str, str] | bytes]:
         faults = self.faults
         self._open += 1
         self.most = max(self.most, self._open)
         try:
+            yield b"retry: 1000\r\n\r\n"
             if not first and faults.gap_to > after:
                 missed = {"missed_from": after + 1, "missed_to": faults.gap_to}
                 yield _event(run_id, faults.gap_to, "gap", missed)
