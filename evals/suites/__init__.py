@@ -13,6 +13,7 @@ MODULES = (
     "tools",
     "code",
     "biomedical",
+    "biomedical_chat",
     "planning",
     "pictures",
     "languages",

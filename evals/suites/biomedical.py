@@ -1,6 +1,6 @@
 """Biomedical questions through the real graph: yes or no, names and lists (PubMedQA, BioASQ).
 
-Deterministic samples of the public sets, since every question is a run of the graph.
+Deterministic samples of BioASQ, since every question is a run of the graph.
 """
 
 from __future__ import annotations
@@ -53,13 +53,12 @@ def _alone(bench: Bench) -> Asking:
     return lambda sample: Ask(sample.input["question"], profile="medical")
 
 
-def _verdicts(place: Place, name: str) -> list[Sample]:
-    rows = public(place, "pubmedqa/dev.jsonl")
-    samples = [
+def verdicts(place: Place, name: str) -> list[Sample]:
+    """Return PubMedQA's questions with their yes, no or maybe, as samples of a suite."""
+    return [
         _sample(name, row["id"], row["question"], row["final_decision"], kind=row["final_decision"])
-        for row in rows
+        for row in public(place, "pubmedqa/dev.jsonl")
     ]
-    return draw(samples, _MOST)
 
 
 def _sample(name: str, id_: str, question: str, target: Any, **more: Any) -> Sample:
@@ -75,14 +74,14 @@ def _sample(name: str, id_: str, question: str, target: Any, **more: Any) -> Sam
 
 @suite("pubmedqa", family="biomedical", needs="pubmedqa", open_solver=asker(_pubmedqa), scorers=LABELS)
 def pubmedqa(place: Place) -> Iterator[Sample]:
-    """Yes, no or maybe with 1,000 abstracts to search, through the real graph (PubMedQA, 150 drawn)."""
-    yield from _verdicts(place, "pubmedqa")
+    """Yes, no or maybe with 1,000 abstracts to search, through the real graph (PubMedQA)."""
+    yield from verdicts(place, "pubmedqa")
 
 
 @suite("pubmedqa_alone", family="biomedical", needs="pubmedqa", open_solver=asker(_alone), scorers=LABELS)
 def pubmedqa_alone(place: Place) -> Iterator[Sample]:
-    """The same questions with nothing to search: what the models say from memory (PubMedQA, 150 drawn)."""
-    yield from _verdicts(place, "pubmedqa_alone")
+    """The same questions with nothing to search: what the models say from memory (PubMedQA)."""
+    yield from verdicts(place, "pubmedqa_alone")
 
 
 def _bioasq(bench: Bench) -> Asking:
