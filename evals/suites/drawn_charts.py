@@ -121,7 +121,6 @@ def drawing_of(given: dict[str, Any]) -> Drawing:
 
 def draw_chart(bench: Bench, sample: Sample) -> None:
     """Draw the chart of a sample where its image should be, once in a run."""
-
     name = sample.input["images"][0]
     bench.once(f"draw {name}", lambda: _save(bench, name, drawing_of(sample.input["chart"])))
 
