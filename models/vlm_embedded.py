@@ -8,6 +8,7 @@ from typing import Any
 from core.errors import VidenceError, unavailable
 from models.pixels import PixelFacts
 from models.vlm import CAPABILITIES, VlmReply, answer_from_facts
+from models.vlm_describe import NEEDS, asks_to_describe, describe
 from models.vlm_scope import Family, family_of, offered
 from models.vlm_shipped import Manifest
 from models.worker import JobRunner
@@ -39,19 +40,31 @@ class EmbeddedVlm:
         if proved is not None and not _about_the_chart(question):
             return proved
         family = self._family(question, facts[0])
+        if family is None and self._describes(question, facts[0]):
+            return await describe(lambda one: self._ask(images[0], one))
         if family is None:
             if proved is not None:
                 return proved
             raise self._refusal()
         try:
-            said = await self._runner.call(
-                "look", path=str(images[0]), question=question, cache=str(self._cache)
-            )
+            return await self._ask(images[0], question)
         except VidenceError:
             if proved is not None:
                 return proved
             raise
+
+    async def _ask(self, image: Path, question: str) -> VlmReply:
+        """Ask the model a question of a family that it is offered for."""
+        family = family_of(question)
+        assert family is not None
+        said = await self._runner.call("look", path=str(image), question=question, cache=str(self._cache))
         return self._reply(said, family)
+
+    def _describes(self, question: str, facts: PixelFacts) -> bool:
+        known = {family.name for family in offered(self._manifest.right)}
+        return (
+            facts.drawn and family_of(question) is None and asks_to_describe(question) and known >= set(NEEDS)
+        )
 
     def _family(self, question: str, facts: PixelFacts) -> Family | None:
         family = family_of(question)
@@ -71,7 +84,10 @@ class EmbeddedVlm:
         )
 
     def _refusal(self) -> VidenceError:
-        learned = [family.said for family in offered(self._manifest.right)]
+        known = offered(self._manifest.right)
+        learned = [family.said for family in known]
+        if {family.name for family in known} >= set(NEEDS):
+            learned.append("in a sentence, what a chart or a plain shape is")
         return unavailable(
             "The embedded VLM cannot answer this",
             help=f"It can tell {'; '.join([*CAPABILITIES, *learned])} (the latter of drawn pictures). For "

@@ -7,6 +7,7 @@ import pytest
 
 from core.errors import VidenceError
 from models.pixels import PixelFacts
+from models.vlm_describe import COLOUR, KIND, asks_to_describe
 from models.vlm_embedded import EmbeddedVlm
 from models.vlm_scope import FAMILIES, family_of
 from models.vlm_shipped import Manifest
@@ -105,6 +106,62 @@ def test_what_pixels_prove_comes_first():
     vlm, runner = _vlm(**{family.name: 1.0 for family in FAMILIES})
     assert _look(vlm, CHART, "What is the resolution of the image?").short_answer == "300 x 200 pixels"
     assert runner.asked == []
+
+
+class SpeakingRunner(Runner):
+    """Says what a picture's kind and color are."""
+
+    def __init__(self, kind, colour):
+        super().__init__()
+        self.said = {KIND: kind, COLOUR: colour}
+
+    async def call(self, job, **kwargs):
+        await super().call(job, **kwargs)
+        text = self.said[kwargs["question"]]
+        return {"text": text, "confidence": 0.9, "tokens_in": 60, "tokens_out": 1}
+
+
+def _describing(kind, colour="red", **right):
+    vlm, _ = _vlm(**right)
+    runner = vlm._runner = SpeakingRunner(kind, colour)
+    return vlm, runner
+
+
+def test_a_description_is_made_of_what_it_may_be_asked_and_no_surer_than_its_parts():
+    vlm, runner = _describing("circle chart", chart_type=1.0, shape=0.8)
+    reply = _look(vlm, CHART, "Describe this image in one sentence.")
+    assert (reply.answer, reply.short_answer) == ("A red circle.", "red circle")
+    assert reply.confidence == 0.72
+    assert reply.tokens_in == 120
+    assert [question for _, question in runner.asked] == [KIND, COLOUR]
+    vlm, runner = _describing("area chart", chart_type=0.9, shape=0.9)
+    assert _look(vlm, CHART, "What does this picture show?").answer == "An area chart."
+    assert len(runner.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("facts", "right"), [(PHOTO, {"chart_type": 1.0, "shape": 1.0}), (CHART, {"chart_type": 1.0})]
+)
+def test_a_photo_is_not_described_nor_anything_by_a_model_that_knows_only_half(facts, right):
+    vlm, runner = _describing("pie chart", **right)
+    with pytest.raises(VidenceError, match="cannot answer"):
+        _look(vlm, facts, "Describe this image.")
+    assert runner.asked == []
+
+
+@pytest.mark.parametrize(
+    ("question", "wanted"),
+    [
+        ("Write a caption for the attached image.", True),
+        ("Describe what is going on in this picture.", True),
+        ("What is in this image?", True),
+        ("Describe the method of the study.", False),
+        ("What is the total in the image?", False),
+        ("What does this line show?", False),
+    ],
+)
+def test_only_a_whole_picture_is_described(question, wanted):
+    assert asks_to_describe(question) is wanted
 
 
 def test_the_worker_s_job_answers_with_its_tokens_probability(tmp_path, monkeypatch):
