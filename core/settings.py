@@ -118,6 +118,20 @@ class Settings(BaseModel):
     server_heartbeat_s: float = Field(15.0, gt=0)
     server_send_timeout_s: float = Field(30.0, gt=0, description="A client that takes longer is let go.")
     server_lease_s: float = Field(15.0, gt=0, description="After it, others continue a lost worker's runs.")
+    server_auth: Literal["none", "keys"] = Field(
+        "none", description="none: whoever reaches it, from this machine only; keys: API keys, and OIDC if set."
+    )
+    server_oidc_issuer: str = Field("", description="An OpenID Connect provider whose tokens are taken too.")
+    server_oidc_audience: str = Field("", description="What `aud` says in tokens that are for this server.")
+    server_oidc_jwks_url: str = Field("", description="The provider's keys; found by discovery when empty.")
+    server_oidc_role_claim: str = Field("roles", description="The claim that names Vidence's roles.")
+    server_oidc_owner_claim: str = Field("sub", description="The claim that names the owner.")
+    server_requests_per_minute: int = Field(600, ge=0, description="Of one owner; 0 for no limit.")
+    server_runs_per_day: int = Field(0, ge=0, description="Quota of one owner; 0 for none.")
+    server_cors_origins: tuple[str, ...] = Field((), description="Pages elsewhere that may call the server.")
+    server_hosts: tuple[str, ...] = Field(
+        (), description="Names that the server answers to; without keys this machine's alone."
+    )
     server_drain_s: float = Field(30.0, ge=0, description="Seconds that runs may go on after SIGTERM.")
 
     langsmith_api_key: str = Field("", repr=False, description="Without it nothing is uploaded.")

@@ -9,12 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 
 from fastapi import APIRouter, FastAPI
+from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from core.images import ImageStore
 from core.settings import Settings
 from server.context import ServerContext
-from server.http import events, health, images, problem, runs, threads
-from server.http.caller import Identify, anonymous
+from server.http import apikeys, audit, events, health, images, problem, runs, threads
+from server.http.caller import Identify
 from server.http.limits import BodyLimit
 from server.openai_api import chat, models
 from server.runs.engine import Engine, OpenServices, open_default
@@ -22,6 +24,11 @@ from server.runs.execute import Parts
 from server.runs.manager import RunManager
 from server.runs.recover import Presence
 from server.runs.sqlite_ledger import SqliteLedger
+from server.security.audit import AuditLog
+from server.security.headers import SecurityHeaders
+from server.security.identify import open_identify
+from server.security.keys import KeyStore
+from server.security.limits import RateLimit
 from server.storage.database import Database
 from server.storage.images import OwnedImages
 from server.storage.schema import MIGRATIONS
@@ -34,6 +41,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     events.router,
     chat.router,
     models.router,
+    apikeys.router,
+    audit.router,
 )
 """The routes under /v1, one file a resource; a new file is added here and nowhere else."""
 THREADS_A_RUN = 4
@@ -43,14 +52,14 @@ def create_app(
     settings: Settings,
     *,
     open_services: OpenServices = open_default,
-    identify: Identify = anonymous,
+    identify: Identify | None = None,
 ) -> FastAPI:
     """Build the application; nothing is opened before it starts.
 
     Args:
         settings: Read at the edge.
         open_services: Builds the agent's services; tests give their own.
-        identify: Names the caller of a request.
+        identify: Names the caller of a request; by default as the settings say.
     """
 
     @asynccontextmanager
@@ -68,6 +77,17 @@ def create_app(
         redoc_url=None,
     )
     app.add_middleware(BodyLimit, limit=settings.server_max_body_bytes)
+    app.add_middleware(SecurityHeaders)
+    if settings.server_cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(settings.server_cors_origins),
+            allow_methods=["GET", "POST", "PUT", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "Last-Event-ID", "X-API-Key"],
+            expose_headers=["Location", "Retry-After", "X-Run-Id", "X-Thread-Id"],
+        )
+    # Outermost: a page elsewhere that has its name resolve to this machine reaches nothing.
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=_hosts(settings), www_redirect=False)
     problem.install(app)
     app.include_router(health.router)
     for router in ROUTERS:
@@ -78,7 +98,7 @@ def create_app(
 
 @asynccontextmanager
 async def _opened(
-    settings: Settings, open_services: OpenServices, identify: Identify
+    settings: Settings, open_services: OpenServices, identify: Identify | None
 ) -> AsyncIterator[ServerContext]:
     """Open the stores at once and the models in the background; close all of it in turn."""
     # Calls that wait for the one worker process wait in threads; the stores' calls must not queue behind.
@@ -88,6 +108,7 @@ async def _opened(
     await database.open()
     log = SqliteEventLog(database, settings.server_event_log)
     ledger = SqliteLedger(database, log)
+    keys = KeyStore(database)
     engine = Engine(settings, open_services)
     worker = uuid.uuid4().hex
     presence = Presence(settings.root / "workers", worker)
@@ -107,7 +128,10 @@ async def _opened(
                 max_pixels=settings.max_image_pixels,
             ),
             owned=OwnedImages(database),
-            identify=identify,
+            identify=identify or open_identify(settings, keys),
+            keys=keys,
+            audit=AuditLog(database),
+            rate=RateLimit(settings),
         )
     finally:
         opening.cancel()
@@ -116,3 +140,9 @@ async def _opened(
         await manager.stop()
         await engine.close()
         await database.close()
+
+
+def _hosts(settings: Settings) -> list[str]:
+    if settings.server_hosts:
+        return list(settings.server_hosts)
+    return ["127.0.0.1", "localhost", "[::1]", "::1"] if settings.server_auth == "none" else ["*"]

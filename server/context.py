@@ -10,6 +10,9 @@ from server.http.caller import Identify
 from server.runs.engine import Engine
 from server.runs.ledger import RunLedger
 from server.runs.manager import RunManager
+from server.security.audit import AuditLog
+from server.security.keys import KeyStore
+from server.security.limits import RateLimit
 from server.storage.images import OwnedImages
 from server.stream.log import EventLog
 from server.stream.sse import StreamOptions
@@ -27,6 +30,9 @@ class ServerContext:
     images: ImageStore
     owned: OwnedImages
     identify: Identify
+    keys: KeyStore
+    audit: AuditLog
+    rate: RateLimit
 
     @property
     def streams(self) -> StreamOptions:

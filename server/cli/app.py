@@ -15,6 +15,7 @@ from server.cli.feedback import feedback
 from server.cli.finetune import app as finetune_app
 from server.cli.image import chart, look, read
 from server.cli.index import app as index_app
+from server.cli.keys import app as keys_app
 from server.cli.pubmed import app as pubmed_app
 from server.cli.search import search
 from server.cli.serve import serve
@@ -38,6 +39,7 @@ app.add_typer(index_app, name="index", help="Build and look after collections.")
 app.add_typer(data_app, name="data", help="Look after training data sets.")
 app.add_typer(eval_app, name="eval", help="Measure the agent, compare versions, and gate them.")
 app.add_typer(finetune_app, name="finetune", help="Train, check, register and serve your own model.")
+app.add_typer(keys_app, name="keys", help="Make and revoke keys of the HTTP server.")
 app.add_typer(pubmed_app, name="pubmed", help="Search PubMed and fetch records.")
 app.add_typer(tools_app, name="tools", help="List the agent's tools, or find one for a question.")
 app.command()(doctor)

@@ -29,14 +29,18 @@ def serve(
     It answers at once and loads the models beside; /ready says when runs start. SIGTERM refuses new runs,
     lets running ones go on for VIDENCE_SERVER_DRAIN_S seconds, and gives back the rest, which the next start
     continues.
+
+    Without keys only this machine is served. To listen elsewhere make a key (vidence keys create) and set
+    VIDENCE_SERVER_AUTH=keys.
     """
     with handle_errors(as_json):
         settings = load_settings()
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
         run = _server()
+        from server.security.identify import check_address
+
+        check_address(settings, host)
         console = err_console()
-        if host not in ("127.0.0.1", "::1", "localhost"):
-            console.print("[yellow]Anyone who reaches this address may use it: there are no keys yet.[/]")
 
         def started(address: str) -> None:
             if as_json:

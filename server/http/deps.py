@@ -1,13 +1,15 @@
-"""What a route asks for: the server's context and the caller."""
+"""What a route asks for: the server's context, and a caller who may do what the route does."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Security
+from fastapi.security import SecurityScopes
 
 from server.context import ServerContext
 from server.http.caller import Caller
+from server.security.identify import require
 
 
 def get_context(request: Request) -> ServerContext:
@@ -19,9 +21,21 @@ def get_context(request: Request) -> ServerContext:
 Context = Annotated[ServerContext, Depends(get_context)]
 
 
-async def get_caller(request: Request, context: Context) -> Caller:
-    """Return who calls."""
-    return await context.identify(request)
+async def get_caller(request: Request, context: Context, scopes: SecurityScopes) -> Caller:
+    """Return who calls; raises 401 without credentials, 403 without the permission, 429 over the rate."""
+    caller = await context.identify(request)
+    await context.rate.hit(caller.owner)
+    for permission in scopes.scopes:
+        require(caller, permission)  # type: ignore[arg-type]
+    return caller
 
 
-Owner = Annotated[Caller, Depends(get_caller)]
+Reads = Annotated[Caller, Security(get_caller, scopes=["read"])]
+Asks = Annotated[Caller, Security(get_caller, scopes=["ask"])]
+Searches = Annotated[Caller, Security(get_caller, scopes=["search"])]
+Indexes = Annotated[Caller, Security(get_caller, scopes=["index"])]
+Evaluates = Annotated[Caller, Security(get_caller, scopes=["evaluate"])]
+Trains = Annotated[Caller, Security(get_caller, scopes=["train"])]
+Measures = Annotated[Caller, Security(get_caller, scopes=["metrics"])]
+ManagesKeys = Annotated[Caller, Security(get_caller, scopes=["keys"])]
+Audits = Annotated[Caller, Security(get_caller, scopes=["audit"])]

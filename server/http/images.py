@@ -11,7 +11,7 @@ from fastapi.responses import FileResponse
 from core.errors import VidenceError, invalid_input, not_found
 from server.context import ServerContext
 from server.http.bodies import ImageSource, ImageView
-from server.http.deps import Context, Owner
+from server.http.deps import Asks, Context, Reads
 from server.http.pictures import keep, stored
 from server.http.problem import documented
 from server.runs.records import StoredImageRef
@@ -33,7 +33,7 @@ _BODY = {
 @router.post(
     "/images", status_code=201, openapi_extra=_BODY, responses=documented(403, 404, 413, 422, 503, 504)
 )
-async def upload_image(request: Request, context: Context, caller: Owner) -> ImageView:
+async def upload_image(request: Request, context: Context, caller: Asks) -> ImageView:
     """Keep an image: its bytes as the body, or JSON with one of `data_url` and `url`.
 
     What is kept is an RGB PNG after EXIF rotation, without metadata, under the hash of the file as sent.
@@ -56,7 +56,7 @@ async def upload_image(request: Request, context: Context, caller: Owner) -> Ima
 
 
 @router.get("/images/{image_id}", responses={200: {"content": {"image/png": {}}}, **documented(404, 422)})
-async def read_image(image_id: Hash, context: Context, caller: Owner) -> Response:
+async def read_image(image_id: Hash, context: Context, caller: Reads) -> Response:
     """Return the stored PNG: the pixels that every box refers to."""
     await _own(context, caller.owner, image_id)
     path = context.images.path(image_id)

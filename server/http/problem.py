@@ -37,6 +37,7 @@ _TITLES = {
     "blocked": "This is not allowed",
     "conflict": "It is not in a state for this",
     "too_large": "The request is too large",
+    "unauthenticated": "The server does not know who calls",
     "method_not_allowed": "The address does not know this method",
     "internal": "The server failed",
 }
@@ -143,12 +144,15 @@ def install(app: FastAPI) -> None:
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Return the `responses` of a route that may answer with these problem statuses."""
+    """Return the `responses` of a route that may answer with these problem statuses.
+
+    Every route that asks who calls may refuse them, and may be called too often.
+    """
     return {
         status: {
             "model": Problem,
             "description": _TITLES.get(_BY_STATUS.get(status, "invalid_input"), "Problem"),
             "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
         }
-        for status in statuses
+        for status in sorted({*statuses, 401, 403, 429})
     }

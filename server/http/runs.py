@@ -10,7 +10,7 @@ from fastapi import APIRouter, Header, Query, Response
 from server.context import ServerContext
 from server.http.bodies import ResumeRequest, RunList, RunRequest, RunView, ThreadId
 from server.http.caller import Caller
-from server.http.deps import Context, Owner
+from server.http.deps import Asks, Context, Reads
 from server.http.pictures import stored
 from server.http.problem import documented
 from server.runs.manager import unknown_run
@@ -30,7 +30,7 @@ Seconds = Annotated[float, Query(ge=0, le=MAX_WAIT_S, description="Wait this lon
 
 
 @router.post("/chat", responses={**_STREAM, **documented(403, 404, 409, 413, 422, 429, 503, 504)})
-async def chat(body: RunRequest, context: Context, caller: Owner) -> Response:
+async def chat(body: RunRequest, context: Context, caller: Asks) -> Response:
     """Start a run and stream it; a lost stream leaves it running, unless `on_disconnect` is `cancel`."""
     run = await _submit(body, context, caller)
 
@@ -41,7 +41,7 @@ async def chat(body: RunRequest, context: Context, caller: Owner) -> Response:
 
 
 @router.post("/runs", status_code=202, responses=documented(403, 404, 409, 413, 422, 429, 503, 504))
-async def create_run(body: RunRequest, context: Context, caller: Owner, response: Response) -> RunView:
+async def create_run(body: RunRequest, context: Context, caller: Asks, response: Response) -> RunView:
     """Start a run; it is on disk when this answers. Read it at its `Location`."""
     run = await _submit(body, context, caller)
     response.headers["Location"] = f"/v1/runs/{run.run_id}"
@@ -51,7 +51,7 @@ async def create_run(body: RunRequest, context: Context, caller: Owner, response
 @router.get("/runs", responses=documented(422))
 async def list_runs(
     context: Context,
-    caller: Owner,
+    caller: Reads,
     thread_id: ThreadId | None = None,
     status: Status | None = None,
     before: Annotated[int, Query(ge=0, le=2**62, description="The `next` of the page before.")] = 0,
@@ -67,13 +67,13 @@ async def list_runs(
 
 
 @router.get("/runs/{run_id}", responses=documented(404, 422))
-async def read_run(run_id: str, context: Context, caller: Owner, wait: Seconds = 0.0) -> RunView:
+async def read_run(run_id: str, context: Context, caller: Reads, wait: Seconds = 0.0) -> RunView:
     """Return a run, with its result once it ended; `wait` waits for its end, or for its question."""
     return await _view(context, await context.manager.wait(caller.owner, run_id, wait))
 
 
 @router.get("/runs/{run_id}/wait", responses=documented(404, 422))
-async def wait_for_run(run_id: str, context: Context, caller: Owner, seconds: Seconds = 60.0) -> RunView:
+async def wait_for_run(run_id: str, context: Context, caller: Reads, seconds: Seconds = 60.0) -> RunView:
     """Return a run when it ended or waits for a reply, or as it is after some seconds."""
     return await _view(context, await context.manager.wait(caller.owner, run_id, seconds))
 
@@ -85,7 +85,7 @@ async def wait_for_run(run_id: str, context: Context, caller: Owner, seconds: Se
 async def stream_run(
     run_id: str,
     context: Context,
-    caller: Owner,
+    caller: Reads,
     after: Annotated[int | None, Query(ge=0, le=2**62, description="The id of the last event seen.")] = None,
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> Response:
@@ -95,14 +95,14 @@ async def stream_run(
 
 
 @router.post("/runs/{run_id}/cancel", status_code=202, responses=documented(404, 422))
-async def cancel_run(run_id: str, context: Context, caller: Owner) -> RunView:
+async def cancel_run(run_id: str, context: Context, caller: Asks) -> RunView:
     """Stop a run; a second time, or after its end, changes nothing."""
     await context.manager.cancel(caller.owner, run_id)
     return await _view(context, await context.manager.wait(caller.owner, run_id, 1.0))
 
 
 @router.post("/runs/{run_id}/resume", status_code=202, responses=documented(404, 409, 413, 422))
-async def resume_run(run_id: str, body: ResumeRequest, context: Context, caller: Owner) -> RunView:
+async def resume_run(run_id: str, body: ResumeRequest, context: Context, caller: Asks) -> RunView:
     """Answer the question that a run waits for; its events go on in the same stream."""
     return RunView.of(await context.manager.resume(caller.owner, run_id, body.reply))
 

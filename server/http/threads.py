@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Response
 
 from core.errors import VidenceError, not_found
 from server.http.bodies import History, NewThread, RunView, ThreadId, ThreadList
-from server.http.deps import Context, Owner
+from server.http.deps import Asks, Context, Reads
 from server.http.problem import documented
 from server.runs.records import Thread
 
@@ -17,7 +17,7 @@ router = APIRouter(tags=["threads"])
 
 
 @router.post("/threads", status_code=201, responses=documented(413, 422))
-async def create_thread(body: NewThread, context: Context, caller: Owner) -> Thread:
+async def create_thread(body: NewThread, context: Context, caller: Asks) -> Thread:
     """Make a thread; one that exists is returned as it is."""
     return await context.ledger.create_thread(
         caller.owner, body.thread_id or uuid.uuid4().hex[:12], body.title
@@ -27,7 +27,7 @@ async def create_thread(body: NewThread, context: Context, caller: Owner) -> Thr
 @router.get("/threads", responses=documented(422))
 async def list_threads(
     context: Context,
-    caller: Owner,
+    caller: Reads,
     offset: Annotated[int, Query(ge=0, le=2**62)] = 0,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> ThreadList:
@@ -37,7 +37,7 @@ async def list_threads(
 
 
 @router.get("/threads/{thread_id}", responses=documented(404, 422))
-async def read_thread(thread_id: ThreadId, context: Context, caller: Owner) -> Thread:
+async def read_thread(thread_id: ThreadId, context: Context, caller: Reads) -> Thread:
     """Return a thread."""
     thread = await context.ledger.thread(caller.owner, thread_id)
     if thread is None:
@@ -49,7 +49,7 @@ async def read_thread(thread_id: ThreadId, context: Context, caller: Owner) -> T
 async def thread_history(
     thread_id: ThreadId,
     context: Context,
-    caller: Owner,
+    caller: Reads,
     limit: Annotated[int, Query(ge=1, le=100, description="The newest so many runs.")] = 20,
 ) -> History:
     """Return the runs of a thread with their results, the oldest first."""
@@ -60,7 +60,7 @@ async def thread_history(
 
 
 @router.delete("/threads/{thread_id}", status_code=204, responses=documented(404, 409, 422, 503))
-async def delete_thread(thread_id: ThreadId, context: Context, caller: Owner) -> Response:
+async def delete_thread(thread_id: ThreadId, context: Context, caller: Asks) -> Response:
     """Forget a thread with its runs, events and checkpoints; not while one of its runs is open."""
     if not context.engine.ready.is_set():
         raise VidenceError(

@@ -18,7 +18,7 @@ from core.contracts import Usage as Spent
 from core.errors import VidenceError
 from server.context import ServerContext
 from server.http.caller import Caller
-from server.http.deps import Context, Owner
+from server.http.deps import Asks, Context
 from server.http.pictures import stored
 from server.openai_api.bodies import ChatRequest, Choice, Completion, Said, Told, Usage
 from server.openai_api.conversation import check_supported, question_of
@@ -39,7 +39,7 @@ CLIENT_GONE = 499
     response_model=Completion,
     responses=documented(400, 403, 404, 409, 413, 429, 500, 503, 504),
 )
-async def complete(body: ChatRequest, request: Request, context: Context, caller: Owner) -> Any:
+async def complete(body: ChatRequest, request: Request, context: Context, caller: Asks) -> Any:
     """Answer the last user message; `stream` sends the answer in pieces. A client that leaves cancels."""
     check_supported(body)
     run, after = await _begin(body, context, caller)

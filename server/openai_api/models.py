@@ -10,7 +10,7 @@ from fastapi import APIRouter
 
 from core.contracts import ModelRef, ProfileName
 from core.errors import not_found
-from server.http.deps import Context, Owner
+from server.http.deps import Context, Reads
 from server.openai_api.bodies import ModelCard, ModelFacts, ModelList
 from server.openai_api.failures import OpenAiRoute, documented
 
@@ -27,14 +27,14 @@ NAMES: dict[str, ProfileName | None] = {
 
 
 @router.get("/models", responses=documented(401, 403, 503))
-async def list_models(context: Context, caller: Owner) -> ModelList:
+async def list_models(context: Context, caller: Reads) -> ModelList:
     """List the models that can be asked."""
     refs = await context.engine.services.models.refs()
     return await asyncio.to_thread(lambda: ModelList(data=[_card(name, refs) for name in NAMES]))
 
 
 @router.get("/models/{name}", responses=documented(401, 403, 404, 503))
-async def read_model(name: str, context: Context, caller: Owner) -> ModelCard:
+async def read_model(name: str, context: Context, caller: Reads) -> ModelCard:
     """Return one model."""
     profile_of(name)
     refs = await context.engine.services.models.refs()

@@ -116,6 +116,10 @@ class RunLedger(Protocol):
         """End a run: status, result and last events, all or none."""
         ...
 
+    async def runs_since(self, owner: str, since: str) -> int:
+        """Return how many runs an owner began after a time (ISO 8601)."""
+        ...
+
     async def open_runs(self) -> int:
         """Return how many runs are queued or running."""
         ...

@@ -8,6 +8,7 @@ import time
 import uuid
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from core.errors import VidenceError, not_found
 from core.settings import Settings
@@ -61,6 +62,7 @@ class RunManager:
                 thread is busy and the policy says `reject`.
         """
         self.check_accepting()
+        await self._check_quota(owner)
         free = self._free() > 0
         if not free and await self._parts.ledger.open_runs() >= self._settings.server_max_queued:
             raise VidenceError(
@@ -83,6 +85,20 @@ class RunManager:
         elif displaced:
             self._kick.set()
         return run
+
+    async def _check_quota(self, owner: str) -> None:
+        quota = self._settings.server_runs_per_day
+        if not quota:
+            return
+        since = datetime.now(UTC) - timedelta(days=1)
+        begun = await self._parts.ledger.runs_since(owner, since.isoformat(timespec="milliseconds"))
+        if begun >= quota:
+            raise VidenceError(
+                "rate_limited",
+                f"{quota:,} runs in 24 hours are the quota",
+                help="Wait, or ask an admin to raise VIDENCE_SERVER_RUNS_PER_DAY.",
+                retryable=True,
+            )
 
     def check_accepting(self) -> None:
         """Raise `unavailable` while the server drains."""
@@ -184,12 +200,10 @@ class RunManager:
         try:
             if not active.work.cancelled():
                 await conclude(run, active.work.result(), self._parts.ledger)
+            elif active.cancelled:
+                await conclude(run, None, self._parts.ledger)
             else:
-                await self._parts.engine.tidy()
-                if active.cancelled:
-                    await conclude(run, None, self._parts.ledger)
-                else:
-                    await self._parts.ledger.release([run])
+                await self._parts.ledger.release([run])
         except LeaseLost:
             log.warning("Run %s was taken over by another worker", run.run_id)
         except Exception:

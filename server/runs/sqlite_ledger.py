@@ -206,6 +206,12 @@ class SqliteLedger(SqliteThreads):
             await self._database.write(lambda to: to.execute(statement, (run_id,)).rowcount)
         return run
 
+    async def runs_since(self, owner: str, since: str) -> int:
+        """Return how many runs an owner began after a time (ISO 8601)."""
+        statement = "SELECT count(*) FROM runs WHERE owner = ? AND created_at >= ?"
+        row = await self._database.read(lambda to: to.execute(statement, (owner, since)).fetchone())
+        return int(row[0])
+
     async def open_runs(self) -> int:
         """Return how many runs are queued or running."""
         statement = "SELECT count(*) FROM runs WHERE status IN ('queued', 'running')"

@@ -10,10 +10,10 @@ import asyncio
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
@@ -29,10 +29,14 @@ class Database:
     Args:
         path: The file; it is made, with its folder.
         migrations: SQL scripts, in order; those that the file has not seen are run when it opens.
+        synchronous: `FULL` waits for the disk at every commit, `NORMAL` survives a killed process only.
     """
 
-    def __init__(self, path: Path, migrations: Sequence[str]) -> None:
+    def __init__(
+        self, path: Path, migrations: Sequence[str], *, synchronous: Literal["FULL", "NORMAL"] = "FULL"
+    ) -> None:
         self._path = path
+        self._synchronous = synchronous
         self._migrations = migrations
         self._waiting: queue.SimpleQueue[tuple[Work[Any], Future[Any]] | None] = queue.SimpleQueue()
         self._writer: threading.Thread | None = None
@@ -90,7 +94,7 @@ class Database:
         try:
             seen = connection.execute("PRAGMA user_version").fetchone()[0]
             for script in self._migrations[seen:]:
-                for statement in filter(str.strip, script.split(";")):
+                for statement in _statements(script):
                     connection.execute(statement)
             connection.execute(f"PRAGMA user_version={len(self._migrations)}")
         except BaseException:
@@ -100,7 +104,7 @@ class Database:
 
     def _write_forever(self) -> None:
         connection = self._connect()
-        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute(f"PRAGMA synchronous={self._synchronous}")
         while True:
             batch = self._take()
             if batch:
@@ -116,6 +120,17 @@ class Database:
             except queue.Empty:
                 break
         return batch
+
+
+def _statements(script: str) -> Iterator[str]:
+    """Cut a script into statements; one that defines a trigger has semicolons inside."""
+    held = ""
+    for piece in script.split(";"):
+        held += f"{piece};"
+        if sqlite3.complete_statement(held):
+            if held.strip(" ;\n"):
+                yield held
+            held = ""
 
 
 def _commit(connection: sqlite3.Connection, batch: Sequence[tuple[Work[Any], Future[Any]]]) -> None:

@@ -32,4 +32,18 @@ CREATE TABLE images (
     source TEXT NOT NULL, created_at TEXT NOT NULL, PRIMARY KEY (owner, sha256));
 """
 
-MIGRATIONS = (_FIRST,)
+_KEYS = """
+CREATE TABLE api_keys (
+    key_id TEXT PRIMARY KEY, hash TEXT NOT NULL, name TEXT NOT NULL, owner TEXT NOT NULL,
+    role TEXT NOT NULL, scopes TEXT NOT NULL, created_at TEXT NOT NULL, expires_at TEXT NOT NULL,
+    revoked_at TEXT NOT NULL, last_used_at TEXT NOT NULL);
+CREATE TABLE audit (
+    seq INTEGER PRIMARY KEY, at TEXT NOT NULL, actor TEXT NOT NULL, action TEXT NOT NULL,
+    object TEXT NOT NULL, detail TEXT NOT NULL, previous TEXT NOT NULL, hash TEXT NOT NULL);
+CREATE TRIGGER audit_is_kept BEFORE DELETE ON audit
+    BEGIN SELECT RAISE(ABORT, 'the audit log is append only'); END;
+CREATE TRIGGER audit_is_final BEFORE UPDATE ON audit
+    BEGIN SELECT RAISE(ABORT, 'the audit log is append only'); END;
+"""
+
+MIGRATIONS = (_FIRST, _KEYS)

@@ -77,6 +77,7 @@ def live(
     services: Services | None = None,
     opens_after_s: float = 0.0,
     wait_until_ready: bool = True,
+    identify: Any = by_header,
     **settings: Any,
 ) -> Iterator[httpx.Client]:
     """Serve in a thread and return a client of it."""
@@ -85,7 +86,7 @@ def live(
         time.sleep(opens_after_s)
         return services or opener(home, tool, planner)(config)
 
-    app = create_app(Settings(home=home, **settings), open_services=opened, identify=by_header)
+    app = create_app(Settings(home=home, **settings), open_services=opened, identify=identify)
     config = uvicorn.Config(app, port=0, log_level="warning", timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
