@@ -1,0 +1,122 @@
+"""Falls planted in real run files, and what the gate says to them. Pure but for the gate's own draws.
+
+A fall is planted in what a family's suites lead with: samples drawn at random lose their whole score
+(gain it, where lower is better) until the mean has fallen so far. Versions that are equally good are made
+by chance: each sample takes, with the probability `churn`, the scores of another one of its suite, so
+that means stay as they are in expectation and no more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from evals.compare.decide import Comparison, compare_runs
+from evals.gate import GateConfig
+from evals.run.file import Run
+from evals.run.header import MetricHeader, SuiteHeader
+from evals.run.sample import Record
+
+Key = tuple[str, str]
+Scores = dict[str, float | None]
+
+
+def families(run: Run) -> list[str]:
+    """Return the families that have a measure of single samples, in the order of the suites."""
+    return list(dict.fromkeys(suite.family for suite in run.header.suites if leading(suite)))
+
+
+def leading(suite: SuiteHeader) -> tuple[str, MetricHeader] | None:
+    """Return the first judged measure of single samples; None where all is measured over all samples."""
+    return next(
+        ((name, one) for name, one in suite.metrics.items() if one.judged and not one.corpus),
+        None,
+    )
+
+
+def scores_of(run: Run) -> dict[str, dict[Key, list[Record]]]:
+    """Return the records of each suite by sample; failed ones are as wrong as can be already."""
+    found: dict[str, dict[Key, list[Record]]] = {}
+    for record in run.records:
+        key = record.sample.suite, record.sample.id
+        found.setdefault(record.sample.suite, {}).setdefault(key, []).append(record)
+    return found
+
+
+def plant(
+    run: Run, names: Iterable[str], fall: float, rng: np.random.Generator
+) -> tuple[Run, dict[str, float]]:
+    """Let the leading measure of families fall, spread over all their suites.
+
+    Returns:
+        The run, and by suite how far its mean fell: less than asked where there was less to lose.
+    """
+    wanted, changed, fallen = set(names), {}, {}
+    by_suite = scores_of(run)
+    for suite in run.header.suites:
+        lead = leading(suite)
+        if suite.family not in wanted or lead is None:
+            continue
+        name, metric = lead
+        worst = 0.0 if metric.higher_is_better else 1.0
+        known = {
+            key: value
+            for key, records in by_suite.get(suite.name, {}).items()
+            if (value := _mean(records, name)) is not None
+        }
+        if not known:
+            continue
+        left = whole = fall * len(known)
+        for key in (list(known)[place] for place in rng.permutation(len(known))):
+            loss = min(left, abs(known[key] - worst))
+            if loss > 0:
+                value = known[key] + (loss if worst else -loss)
+                changed[key] = {name: value}
+                left -= loss
+            if left <= 1e-12:
+                break
+        fallen[suite.name] = (whole - left) / len(known)
+    return _changed(run, changed), fallen
+
+
+def churn(run: Run, share: float, rng: np.random.Generator) -> Run:
+    """Return a version that is equally good in expectation: samples take each other's scores by chance."""
+    changed: dict[Key, Scores] = {}
+    for samples in scores_of(run).values():
+        good = [key for key, records in samples.items() if all(record.error is None for record in records)]
+        for place in np.flatnonzero(rng.random(len(good)) < share):
+            other = samples[good[int(rng.integers(len(good)))]]
+            changed[good[place]] = dict(other[0].scored.scores)
+    return _changed(run, changed)
+
+
+def decided(base: Run, new: Run, config: GateConfig) -> Comparison:
+    """Return what the gate says; few draws for the intervals, which decide nothing."""
+    return compare_runs(base, new, config.model_copy(update={"resamples": 100}))
+
+
+def regressed(comparison: Comparison) -> set[str]:
+    """Return the families of which a part is refused."""
+    return {part.family for part in comparison.parts if part.verdict == "regressed"}
+
+
+def _mean(records: list[Record], name: str) -> float | None:
+    if any(record.error is not None for record in records):
+        return None
+    values = [value for record in records if (value := record.scored.scores.get(name)) is not None]
+    return sum(values) / len(values) if values else None
+
+
+def _changed(run: Run, changed: Mapping[Key, Mapping[str, Any]]) -> Run:
+    """Return a run whose samples have other scores, in all their epochs."""
+    records = []
+    for record in run.records:
+        other = changed.get((record.sample.suite, record.sample.id))
+        if other is not None:
+            scored = record.scored.model_copy(update={"scores": {**record.scored.scores, **other}})
+            record = record.model_copy(update={"scored": scored})  # noqa: PLW2901
+        records.append(record)
+    return replace(run, records=tuple(records))
