@@ -13,6 +13,7 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -83,7 +84,8 @@ class ImageStore:
             return StoredImage(sha256, width, height, source)
         picture = self._decode(data, source)
         target.parent.mkdir(parents=True, exist_ok=True)
-        partial = target.with_suffix(f".{os.getpid()}.tmp")
+        # Two threads may store the same image at the same moment, each under a name of its own.
+        partial = target.with_suffix(f".{os.getpid()}-{uuid4().hex}.tmp")
         # Compression level 1: the store trades disk for a first answer that comes sooner.
         picture.save(partial, format="PNG", compress_level=1)
         partial.replace(target)

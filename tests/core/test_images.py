@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import numpy as np
 import pytest
@@ -102,3 +104,18 @@ def test_exif_is_applied_and_then_stripped(store: ImageStore) -> None:
 def test_the_same_bytes_are_stored_once(store: ImageStore) -> None:
     data = encoded(Image.new("RGB", (4, 4), "red"), "PNG")
     assert store.add_bytes(data, source="a").sha256 == store.add_bytes(data, source="b").sha256
+
+
+def test_threads_that_store_the_same_image_at_once_all_get_it(store: ImageStore) -> None:
+    for turn in range(5):
+        picture = Image.fromarray(np.random.default_rng(turn).integers(0, 255, (200, 200, 3), np.uint8))
+        data, together = encoded(picture, "PNG"), Barrier(6)
+
+        def add(data: bytes = data, together: Barrier = together) -> str:
+            together.wait()
+            return store.add_bytes(data, source="x.png").sha256
+
+        with ThreadPoolExecutor(6) as pool:
+            found = {future.result() for future in [pool.submit(add) for _ in range(6)]}
+        assert [store.path(one).is_file() for one in found] == [True]
+        assert not list(store.path(found.pop()).parent.glob("*.tmp"))
