@@ -20,6 +20,7 @@ from core.contracts import ModelRef
 from evals.run.registry import Place, Scorer, suite
 from evals.run.sample import Output, Sample
 from evals.run.solver import FunctionSolver
+from evals.suites.rows import own
 
 FILE = Path(__file__).parent / "data" / "routing.jsonl"
 _SHOWN = 3
@@ -64,12 +65,10 @@ def _right(sample: Sample, output: Output) -> float:
     return float(output.answer["action"] == sample.target)
 
 
-@suite(
-    "routing",
-    family="routing",
-    open_solver=open_router,
-    scorers=(Scorer("accuracy", _right, help="Share of questions whose next action is right."),),
-)
+ACCURACY = Scorer("accuracy", _right, help="Share of questions whose next action is right.")
+
+
+@suite("routing", family="routing", open_solver=open_router, scorers=(ACCURACY,))
 def routing(place: Place) -> Iterator[Sample]:
     """Paraphrases of 60 fixed questions: the next action of the embedded planner, in its context."""
     for row in read_rows():
@@ -87,4 +86,24 @@ def routing(place: Place) -> Iterator[Sample]:
             )
 
 
-SUITES = (routing,)
+@suite("made_routing", family="routing", open_solver=open_router, scorers=(ACCURACY,))
+def made_routing(place: Place) -> Iterator[Sample]:
+    """1,092 requests made from 84 ways to ask: the next action of the embedded planner, in its context."""
+    for row in own("requests.jsonl"):
+        for way, template in enumerate(row["templates"]):
+            for number, thing in enumerate(row["x"]):
+                text = template.format(x=thing)
+                yield Sample(
+                    id=f"{row['action']}.{way}.{number:02}",
+                    suite="made_routing",
+                    family="routing",
+                    kind=row["action"],
+                    modality="image" if row["context"]["images"] else "text",
+                    source=row["context"]["profile"],
+                    group=f"{row['action']}.{way}",
+                    input={"question": text[:1].upper() + text[1:], "context": row["context"]},
+                    target=row["action"],
+                )
+
+
+SUITES = (routing, made_routing)
