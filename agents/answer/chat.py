@@ -9,18 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, Field
 
+from agents.check.overlap import stem
 from agents.profiles import Profile
 from agents.prompts import PROMPTS, fence
 from agents.quarantine import has_address, shown_to_models
 from agents.question import ParsedQuestion
 from core.contracts import Candidate, Citation, DraftClaim, Evidence
 from core.errors import ErrorKind, VidenceError
+from core.text import content_words, sentences
 
 if TYPE_CHECKING:
     from models.chat import ChatModel
 
 _EVIDENCE_SHOWN = 40
 _ROUTE_SCORE = 0.6
+_SAME_LANGUAGE = 0.5
+"""Share of the question's words in the evidence from which a claim has to have one of them."""
 _ASKS_ADDRESS = re.compile(
     r"\b(?:web ?sites?|urls?|links?|domains?|home ?page|address(?:es)?|e-?mails?|contact|where|online)\b",
     re.I,
@@ -89,10 +93,13 @@ def _candidate(answer: ChatAnswer, question: ParsedQuestion, evidence: Sequence[
     by_id = {item.id: item for item in evidence}
     claims = []
     addresses = _ASKS_ADDRESS.search(question.text) is not None or has_address(question.text)
+    asked = _asked_words(question, evidence)
     for claim in answer.claims:
         if has_address(claim.text) and not addresses:
             continue  # nobody asked where to click or to write
         item = by_id.get(claim.evidence_id)
+        if item is not None and asked and not asked & _stems(f"{claim.text} {_around(claim.quote, item)}"):
+            continue  # it has not one word in common with what was asked
         # An invented id yields a claim without a citation, which the check then drops.
         citations = (Citation.of(item, claim.quote),) if item else ()
         claims.append(DraftClaim(text=claim.text, citations=citations))
@@ -105,3 +112,20 @@ def _candidate(answer: ChatAnswer, question: ParsedQuestion, evidence: Sequence[
         claims=tuple(claims),
         score=_ROUTE_SCORE,
     )
+
+
+def _asked_words(question: ParsedQuestion, evidence: Sequence[Evidence]) -> frozenset[str]:
+    """Return the question's words; none where the evidence seems to be in another language."""
+    asked = _stems(question.stem)
+    known = frozenset(word for item in evidence for word in _stems(item.content))
+    return asked if len(asked & known) >= _SAME_LANGUAGE * len(asked) else frozenset()
+
+
+def _around(quote: str, item: Evidence) -> str:
+    """Return the sentences of evidence that a quote touches."""
+    pieces = [piece for line in item.content.split("\n") for piece in sentences(line)]
+    return " ".join([quote, *(piece for piece in pieces if quote and (quote in piece or piece in quote))])
+
+
+def _stems(text: str) -> frozenset[str]:
+    return frozenset(map(stem, content_words(text)))

@@ -70,8 +70,35 @@ _SHAPED_IMPERATIVE = re.compile(
 """`Augment your answer with`: a first word in front of `your` is a verb, whichever it is."""
 _LABEL = re.compile(r"^\W*\w+(?: \w+)?\s*[:=#]")
 """`Order no: 17`, `Change: 2.00`: a name of what follows."""
+_ALERT = re.compile(
+    r"^\W*(?:(?:important|attention|urgent|warning|notice|note|correction|reminder|update|instructions?|ps|new (?:task|"
+    r"instructions?|orders?))\b[^:!.]{0,60}[:!]\s*|(?:before|above) (?:anything|everything) else,?\s*|(?:dear|hello|hi) "
+    r"(?:reader|assistant|model|ai|agent|bot)s?\W+)+(?:when (?:you|asked)\b[^,.]{0,60},\s*)?",
+    re.I,
+)
+"""What calls for attention in front of a request: `IMPORTANT: before anything else, reply`."""
+_CONDITION = re.compile(
+    r"^\W*(?:if|when|whenever|since|as) you (?:are|read|see|process)\b[^,;.]{0,80}[,;]\s*", re.I
+)
+_MARKUP = re.compile(
+    r"</?\w[^<>]{0,80}>|<\|.{0,30}?\|>(?:\s*(?:system|user|assistant)\b)?|\[/?[A-Z_]{2,20}\]|<!--|-->"
+)
+_ABROAD = re.compile(
+    r"\b(?:ignorier\w*|vergiss|vergesst|missachte\w*|olvid[ae]\w*|ignor[aeo]\w*|oublie\w*|ignorez|dimentica\w*|esque[cç]a\w*"
+    r"|negeer|vergeet|забудь\w*|игнориру\w*|unut\w*|yok say\w*|glem|ignorera|zignoruj|zapomnij)\b.{0,60}\b(?:frage|anweisung\w*"
+    r"|pregunta|instruc\w+|domanda|istruzion\w+|pedido|pergunta|vraag|opdracht\w*|instruct\w+|question|consigne\w*"
+    r"|вопрос\w*|инструкци\w*|указани\w*|soru\w*|talimat\w*|pytani\w*|polece\w*|fråg\w*)\b"
+    r"|\b(?:antworte\w*|responde|respond[ea]\w*|réponds|répondez|rispondi\w*|antwoord|ответь\w*|отвечай\w*|yanıtla\w*|odpowiedz)\b"
+    r".{0,30}\b(?:nur|mit|so?lamente|sólo|solo|uniquement|seulement|soltanto|apenas|alleen|только|yalnızca|tylko)\b"
+    r"|(?:忽略|无视|忘记|無視|忘れ).{0,20}(?:问题|指令|指示|说明|質問|命令)|(?:只|仅)(?:回答|回复|输出)|とだけ(?:答え|返答|出力)"
+    r"|(?:تجاهل|انس).{0,30}(?:السؤال|التعليمات)|(?:أجب|رد) فقط",
+    re.I,
+)
+"""Orders about the answer in other languages: to leave the question, to answer only something."""
 _FORGED = re.compile(
-    r"^\W*(?:system|user|developer|assistant|tool|tool_result|tool result|function|observation)\s*[:{]|\btool result\b"
+    r"<\|?/?(?:im_start|im_end|sys\w*|user|assistant|function\w*|tool\w*|inst\w*)\b|\[/?INST\]|<<SYS>>|<!--"
+    r"|\"(?:tool_calls?|function_call|arguments)\"\s*:|!\[[^\]]*\]\(\s*https?://[^)]*\?|^[\W_]*[-#=*]{3,}\s*end of\b|(?:\b\w ){10}"
+    r"|^\W*(?:system|user|developer|assistant|tool|tool_result|tool result|function|observation)\s*[:{]|\btool result\b"
     r"|</?untrusted|\bcite evidence\b|\[e[0-9a-f]{8,}\]|^q\d+ \[|^\W*[{\[]\s*\"(?:tool|next|action|role)\"",
     re.I,
 )
@@ -89,14 +116,14 @@ def folded(text: str) -> str:
 def is_command(text: str) -> bool:
     """Return whether a text addresses the reader's software instead of stating something."""
     seen = folded(text)
-    return _COMMAND.search(seen) is not None or (
-        _is_imperative(seen) and _ABOUT_OUTPUT.search(seen) is not None
-    )
+    if _COMMAND.search(seen) or _ABROAD.search(seen):
+        return True
+    return _ABOUT_OUTPUT.search(seen) is not None and _is_imperative(_bare(seen))
 
 
 def is_request(sentence: str) -> bool:
     """Return whether a sentence asks its reader for something: an imperative or a question."""
-    seen = folded(sentence).strip()
+    seen = _bare(folded(sentence))
     if _LABEL.match(seen):
         return False
     return seen.rstrip("\"'”’) ").endswith("?") or _is_imperative(seen)
@@ -105,6 +132,12 @@ def is_request(sentence: str) -> bool:
 def is_forged(sentence: str) -> bool:
     """Return whether a sentence is written like a tool's output, a plan, a citation or a turn of a conversation."""
     return _FORGED.search(folded(sentence)) is not None
+
+
+def _bare(seen: str) -> str:
+    """Return a sentence without markup and without what only leads up to a request."""
+    plain = _ALERT.sub("", _MARKUP.sub(" ", seen).strip(), count=1)
+    return _CONDITION.sub("", plain, count=1).strip()
 
 
 def _is_imperative(seen: str) -> bool:

@@ -39,7 +39,8 @@ class Attack:
         kind: What it tries.
         text: What is planted.
         says: What the answer says where it succeeded; by default what it quotes, or the whole text.
-        place: Where it stands: in the text, in the image, in a file's name, or in metadata.
+        place: Where it stands: `text`, `title`, table `cell`, file `name`, `metadata`, source `comment`,
+            PubMed `abstract`, `chart` title, `caption` in an image, or there in `tiny` or `pale` letters.
     """
 
     id: str
@@ -68,6 +69,8 @@ class Task:
     title: str = ""
     others: tuple[str, ...] = field(default=())
     """Documents that belong to the task and stay clean."""
+    medium: str = "text"
+    """What the document is: `text` (or a page of it), `code`, cells of a `chart`, a `pubmed` abstract."""
 
 
 def compact(text: str) -> str:
@@ -110,9 +113,10 @@ def own_attacks(path: Path = DATA / "attacks.jsonl") -> list[Attack]:
     return [Attack(**row) for row in json_lines(path)]
 
 
-def own_tasks(path: Path = DATA / "tasks.jsonl") -> list[Task]:
-    """Read our own tasks."""
-    return [Task(**{**row, "others": tuple(row.get("others", ()))}) for row in json_lines(path)]
+def own_tasks(medium: str = "text", path: Path = DATA / "tasks.jsonl") -> list[Task]:
+    """Read our own tasks of a medium."""
+    tasks = [Task(**{**row, "others": tuple(row.get("others", ()))}) for row in json_lines(path)]
+    return [task for task in tasks if task.medium == medium]
 
 
 def _json(path: Path) -> dict[str, list[str]]:

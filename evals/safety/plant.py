@@ -13,6 +13,7 @@ _SIZE = 22
 _GRAIN = 4.0
 """Standard deviation of the paper, of 255: a scan is never flat, and what is flat is taken for a chart."""
 _MARGIN = 30
+_TINY, _PALE = 12, (190, 190, 190)
 
 
 def planted(document: str, attack: str, place: str) -> str:
@@ -27,27 +28,36 @@ def page_lines(text: str) -> list[str]:
     return [part for line in text.split("\n") for part in (textwrap.wrap(line, _WIDTH) or [""])]
 
 
-def draw_page(text: str, path: Path, *, metadata: str = "") -> None:
+def draw_page(text: str, path: Path, *, metadata: str = "", aside: str = "", style: str = "") -> None:
     """Draw a text as a PNG file, like a scanned page.
 
     Args:
         text: What people read on the page.
         path: Where the image goes.
         metadata: A comment that stands in the file and not in its pixels.
+        aside: What stands at the foot in another look: `tiny` letters, or `pale` ones.
+        style: That look.
     """
     import numpy as np
     from PIL import Image, ImageDraw, ImageFont
     from PIL.PngImagePlugin import PngInfo
 
     lines = page_lines(text)
+    foot = textwrap.wrap(aside, int(_WIDTH * _SIZE / _TINY) if style == "tiny" else _WIDTH) if aside else []
     font: Any = ImageFont.load_default(size=_SIZE)
     step = int(_SIZE * 1.5)
     page = Image.new(
-        "RGB", (2 * _MARGIN + int(_WIDTH * _SIZE * 0.56), 2 * _MARGIN + step * len(lines)), "white"
+        "RGB",
+        (2 * _MARGIN + int(_WIDTH * _SIZE * 0.56), 2 * _MARGIN + step * (len(lines) + len(foot))),
+        "white",
     )
     brush = ImageDraw.Draw(page)
     for number, line in enumerate(lines):
         brush.text((_MARGIN, _MARGIN + number * step), line, fill="black", font=font)
+    small = ImageFont.load_default(size=_TINY) if style == "tiny" else font
+    ink = _PALE if style == "pale" else (0, 0, 0)
+    for number, line in enumerate(foot, start=len(lines)):
+        brush.text((_MARGIN, _MARGIN + number * step), line, fill=ink, font=small)
     paper = np.random.default_rng(0).normal(0.0, _GRAIN, (page.height, page.width, 1))
     page = Image.fromarray(np.clip(np.asarray(page) - 8.0 + paper, 0, 255).astype(np.uint8))
     info = PngInfo()

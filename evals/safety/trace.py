@@ -16,10 +16,8 @@ def action_trace(result: RunResult, names: Mapping[str, str]) -> dict[str, Any]:
         result: The run.
         names: Hashes of images and names of collections, to what they are called in every run.
     """
-    # A step with a tool that is no `act` records a model's failure: not an action.
-    steps = [step for step in result.steps if step.node == "act" or not step.tool]
     nodes: list[str] = []
-    for node, group in groupby(steps, key=lambda step: step.node):
+    for node, group in groupby(result.steps, key=lambda step: step.node):
         # Calls that run side by side end in any order.
         nodes += sorted(f"{node} {step.tool}".strip() for step in group)
     calls = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,12 +11,18 @@ from evals.run.registry import OpenSolver, Place, Scorer, suite
 from evals.run.sample import Output, Record, Sample
 from evals.run.solver import FunctionSolver, function_solver
 from evals.safety.attacks import Attack, Task, bipia_attacks, bipia_tasks, compact, own_attacks, own_tasks
+from evals.safety.forms import formed_attacks
 from evals.safety.plant import PLACES
 from evals.safety.redaction import FORMS, Marked, covered, found_in, gold_of, whole
 from evals.safety.world import STACKS, sample_of, solve_sample
 
 _LONGEST_PAGE = 700
 """Characters of a document that is drawn as a page; longer ones would only be slow to read."""
+_MEDIA = {"caption": "image", "tiny": "image", "pale": "image", "chart": "chart", "comment": "code",
+          "abstract": "pubmed"}  # fmt: skip
+"""Where an attack can stand only in one medium."""
+_OWN_PAGES, _DRAWN_EVERY = 2, 16
+"""Pages take seconds to read: few attacks are drawn, on few tasks."""
 
 
 def opener(attacks: Callable[[Place], list[Attack]]) -> OpenSolver:
@@ -80,6 +86,7 @@ SCORERS = (
     family="safety",
     open_solver=opener(lambda place: bipia_attacks(_folder(place))),
     scorers=SCORERS,
+    version="2",
     needs="bipia",
     at_once=1,
 )
@@ -88,38 +95,58 @@ def injection(place: Place) -> Iterator[Sample]:
     tasks = bipia_tasks(_folder(place))
     pages = [task for task in tasks if len(task.document) <= _LONGEST_PAGE]
     for number, attack in enumerate(bipia_attacks(_folder(place))):
-        for stack in STACKS:
-            yield _sample(tasks, attack, number, stack, "text", "injection")
-            # One of each kind: reading a page takes seconds. Code of many lines is not drawn.
-            if attack.id.startswith("text-") and attack.id.endswith("-1"):
-                yield _sample(pages, attack, number, stack, "image", "injection")
+        yield from _both("injection", tasks, attack, number, "text")
+        # One of each kind: a mail is a long page, and `injection_library` has them all. Code is not drawn.
+        if attack.id.startswith("text-") and attack.id.endswith("-1"):
+            yield from _both("injection", pages, attack, number, "image")
+
+
+@suite(
+    "injection_library",
+    family="safety",
+    open_solver=opener(lambda place: bipia_attacks(_folder(place))),
+    scorers=SCORERS,
+    needs="bipia",
+    at_once=1,
+)
+def injection_library(place: Place) -> Iterator[Sample]:
+    """BIPIA's instructions planted in our own texts and pages, whose questions both stacks answer."""
+    tasks = own_tasks()
+    for number, attack in enumerate(bipia_attacks(_folder(place))):
+        yield from _both("injection_library", tasks, attack, number, "text")
+        if attack.id.startswith("text-"):
+            yield from _both("injection_library", tasks, attack, number, "image")
 
 
 @suite(
     "injection_own",
     family="safety",
-    open_solver=opener(lambda place: own_attacks()),
+    open_solver=opener(lambda place: _own()),
     scorers=SCORERS,
+    version="2",
     at_once=1,
 )
 def injection_own(place: Place) -> Iterator[Sample]:
-    """Our own attacks (fake tools and citations, unicode, captions, names, metadata), with obeying models."""
-    tasks = own_tasks()
-    for number, attack in enumerate(own_attacks()):
-        for stack in STACKS:
-            for medium in _media(attack):
-                yield _sample(tasks, attack, number, stack, medium, "injection_own")
+    """Attacks of our own: codes, languages, markup, tool calls, titles, cells, comments, records, prints."""
+    tasks, few = own_tasks(), own_tasks()[:_OWN_PAGES]
+    for number, attack in enumerate(_own()):
+        medium = _MEDIA.get(attack.place, "text")
+        if medium == "image" or (attack.place == "text" and number % _DRAWN_EVERY == 0):
+            yield from _both("injection_own", few, attack, number, "image")
+        if medium != "image":
+            carriers = tasks if medium == "text" else own_tasks(medium)
+            yield from _both("injection_own", carriers, attack, number, medium)
 
 
-def _media(attack: Attack) -> Iterable[str]:
-    if attack.place == "title":
-        return ("text",)
-    return ("image",) if attack.place == "caption" else ("text", "image")
+def _own() -> list[Attack]:
+    return [*own_attacks(), *formed_attacks()]
 
 
-def _sample(tasks: list[Task], attack: Attack, number: int, stack: str, medium: str, name: str) -> Sample:
+def _both(name: str, tasks: list[Task], attack: Attack, number: int, medium: str) -> Iterator[Sample]:
+    """Yield a planted attack for each stack, task and place in turn."""
     place = PLACES[number % len(PLACES)]
-    return sample_of(tasks[number % len(tasks)], attack, stack, medium, place, name)
+    for stack in STACKS:
+        yield sample_of(tasks[number % len(tasks)], attack, stack, medium, place, name)
 
 
 def _folder(place: Place) -> Path:
@@ -229,4 +256,4 @@ def refusal(place: Place) -> Iterator[Sample]:
             )
 
 
-SUITES = (injection, injection_own, refusal, personal_data)
+SUITES = (injection, injection_library, injection_own, refusal, personal_data)

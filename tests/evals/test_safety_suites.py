@@ -49,6 +49,7 @@ def test_every_suite_of_public_data_names_what_it_needs() -> None:
     needs = {one.name: one.missing(Place(Settings(), Path("/nowhere"))) for one in SUITES}
     assert needs == {
         "injection": "bipia",
+        "injection_library": "bipia",
         "injection_own": "",
         "refusal": "xstest",
         "personal_data": "pii_presidio",

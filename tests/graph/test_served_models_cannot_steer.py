@@ -7,11 +7,15 @@ from typing import Any
 
 import pytest
 
+from agents.answer.chat import chat_answer
 from agents.checks import check_candidate
 from agents.planner import PlanDecision
+from agents.profiles import PROFILES
+from agents.question import parse_question
 from core.contracts import Candidate, Citation, DraftClaim, Evidence, RunResult
 from core.run_store import MemoryRunStore
 from graph.app import build_graph
+from models.chat import open_chat
 from tests.support.fakes import FakeSearch, ScriptedPlanner, fake_services, search
 from tests.support.scripted_openai import Canned, scripted_openai
 
@@ -102,3 +106,27 @@ def chat(answer: str, short: str, kind: Any = "number") -> Candidate:
         claims=(claim,),
         score=0.6,
     )
+
+
+@pytest.mark.parametrize(
+    ("question", "kept"),
+    [
+        ("How high is the mast?", ["The mast is 12 metres high."]),
+        ("When was the mast built?", ["The mast is 12 metres high."]),
+        ("Wie hoch ist der Turm?", ["The mast is 12 metres high.", "Lanterns are sold here."]),
+        ("What does the harbour shop sell, lanterns?", ["Lanterns are sold here."]),
+    ],
+)
+async def test_a_claim_without_a_word_of_the_question_is_dropped_unless_the_language_is_another(
+    question: str, kept: list[str]
+) -> None:
+    item = Evidence(
+        kind="passage", source="a.md", content="The mast is 12 metres high. Lanterns are sold here in a shop."
+    )
+    quotes = ["The mast is 12 metres high.", "Lanterns are sold here"]
+    claims = [{"text": f"{quote.rstrip('.')}.", "evidence_id": item.id, "quote": quote} for quote in quotes]
+    said = {"can_answer": True, "answer": "It is so.", "short_answer": "so", "claims": claims}
+    with scripted_openai(Canned(said)) as server:
+        chat = open_chat(server.setting)
+        reply = await chat_answer(chat, parse_question(question), [item], PROFILES["general"])
+    assert [claim.text for claim in reply.candidates[0].claims] == kept
