@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -19,13 +20,13 @@ from core.contracts import ModelRef
 from core.errors import VidenceError, unavailable
 from evals.run.cache import OutputCache
 from evals.run.sample import Spent, content_hash
-from knowledge.limits.breaker import CircuitBreaker
 from models.chat import ChatModel, ChatReply, InvalidReplyError, Message
 
 T = TypeVar("T", bound=BaseModel)
 JOB = "ragas judge 1"
 WAITS_S = (2.0, 5.0, 15.0)
 """Pauses before a request is repeated that the server refused for being one too many."""
+FAILURES = 5
 _SICK = ("timeout", "unavailable", "rate_limited")
 """Failures that say something of the server, not of the request."""
 Sleep = Callable[[float], Awaitable[None]]
@@ -49,7 +50,7 @@ class RagasJudge:
         ref: Its name and hash, by which replies are kept.
         at_once: Requests under way at a time.
         cache: Keeps replies by content and model; without it everything is asked.
-        breaker: Leaves a server alone that keeps failing.
+        cool_s: Seconds that a server is left alone after failing `FAILURES` times in a row.
         sleep: Waits; tests give their own.
     """
 
@@ -63,7 +64,7 @@ class RagasJudge:
         *,
         at_once: int = 4,
         cache: OutputCache | None = None,
-        breaker: CircuitBreaker | None = None,
+        cool_s: float = 30.0,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         self.model = ref.name
@@ -73,7 +74,10 @@ class RagasJudge:
         self._ref = ref
         self._limit = asyncio.Semaphore(at_once)
         self._cache = cache
-        self._breaker = breaker
+        self._cool_s = cool_s
+        self._failures = 0
+        self._until = 0.0
+        self._trial = asyncio.Lock()
         self._sleep = sleep
         self._locks: dict[str, asyncio.Lock] = {}
         self._schemas = True
@@ -113,22 +117,29 @@ class RagasJudge:
         return {}
 
     async def _guarded(self, messages: Sequence[Message], schema: type[T]) -> T:
-        breaker = self._breaker
-        wait_s = await asyncio.to_thread(breaker.ask) if breaker else 0.0
-        if wait_s:
-            raise unavailable(
-                f"The judge {self.model} kept failing and is left alone for {wait_s:.0f} s",
-                help="Look at its server, then run again with --retry-errors.",
-            )
+        """Ask a server that is well; leave one alone that kept failing, and then let one request try it."""
+        if self._failures >= FAILURES:
+            async with self._trial:  # the others wait for how the one fares
+                if self._failures >= FAILURES:
+                    left_s = self._until - time.monotonic()
+                    if left_s > 0:
+                        raise unavailable(
+                            f"The judge {self.model} failed {self._failures} times in a row and is left "
+                            f"alone for {left_s:.0f} s",
+                            help="Look at its server, then run again with --retry-errors.",
+                        )
+                    return await self._tried(messages, schema)
+        return await self._tried(messages, schema)
+
+    async def _tried(self, messages: Sequence[Message], schema: type[T]) -> T:
         try:
             found = await self._patient(messages, schema)
         except VidenceError as error:
             self.asked.failed += 1
-            if breaker:
-                await asyncio.to_thread(breaker.failed if error.kind in _SICK else breaker.succeeded)
+            self._failures = self._failures + 1 if error.kind in _SICK else 0
+            self._until = time.monotonic() + self._cool_s
             raise
-        if breaker:
-            await asyncio.to_thread(breaker.succeeded)
+        self._failures = 0
         return found
 
     async def _patient(self, messages: Sequence[Message], schema: type[T]) -> T:

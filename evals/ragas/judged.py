@@ -48,18 +48,18 @@ def judged_metrics(ragas: Ragas, judge: RagasJudge, embedding: RagasEmbedding) -
 
     async def faithfulness(row: Row) -> float:
         given = {"response": _said(row), "retrieved_contexts": _contexts(row)}
-        return await _value(faithful, "the judge found no statement", user_input=row.question, **given)
+        return await _value(faithful, "the judge found no statement", user_input=_asked(row), **given)
 
     async def relevancy(row: Row) -> float:
-        return await _value(relevant, "no value", user_input=row.question, response=_said(row))
+        return await _value(relevant, "no value", user_input=_asked(row), response=_said(row))
 
     async def context_precision(row: Row) -> float:
         given = {"reference": _reference(row), "retrieved_contexts": _contexts(row)}
-        return await _value(precision, "no value", user_input=row.question, **given)
+        return await _value(precision, "no value", user_input=_asked(row), **given)
 
     async def context_recall(row: Row) -> float:
         given = {"reference": _reference(row), "retrieved_contexts": _contexts(row)}
-        return await _value(recall, "the judge classified nothing", user_input=row.question, **given)
+        return await _value(recall, "the judge classified nothing", user_input=_asked(row), **given)
 
     return [
         Judged(
@@ -106,7 +106,7 @@ def image_metrics(ragas: Ragas, judge: RagasJudge, open_image: OpenImage) -> lis
 
     async def relevance(row: Row) -> float:
         given = {"response": _said(row), "retrieved_contexts": await contexts(row)}
-        return await _value(relevant, "no value", user_input=row.question, **given)
+        return await _value(relevant, "no value", user_input=_asked(row), **given)
 
     return [
         Judged(
@@ -124,6 +124,12 @@ def image_metrics(ragas: Ragas, judge: RagasJudge, open_image: OpenImage) -> lis
     ]
 
 
+def _asked(row: Row) -> str:
+    if not row.question:
+        raise UndefinedScoreError("no question")
+    return row.question
+
+
 def _said(row: Row) -> str:
     if not row.response:
         raise UndefinedScoreError("the agent abstained")
@@ -137,7 +143,7 @@ def _contexts(row: Row) -> list[str]:
 
 
 def _reference(row: Row) -> str:
-    if not row.references:
+    if not any(row.references[:1]):
         raise UndefinedScoreError("no accepted answer")
     return row.references[0]
 

@@ -108,7 +108,6 @@ def open_judge(settings: Settings, cache: OutputCache | None = None) -> RagasJud
     Raises:
         VidenceError: `invalid_input` when it is the embedded one, which only ranks.
     """
-    from knowledge.limits.breaker import CircuitBreaker
     from models.chat import OpenAIChat
 
     if settings.judge == EMBEDDED:
@@ -129,7 +128,7 @@ def open_judge(settings: Settings, cache: OutputCache | None = None) -> RagasJud
         ModelRef(name=model, hash=content_hash(public)[:16]),
         at_once=settings.judge_at_once,
         cache=cache,
-        breaker=CircuitBreaker(settings.root / "cache" / "judge.sqlite", public, cool_s=_BREAK_S),
+        cool_s=_BREAK_S,
     )
 
 
