@@ -5,19 +5,31 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from agents.decompose import compared_names
 from agents.question import ParsedQuestion
 from core.contracts import Candidate, DraftClaim
 from core.text import find_dates, find_numbers
 
 _MORE = re.compile(
-    r"\b(?:larger|bigger|higher|more|greater|longer|taller|most|largest|highest|later|newer|younger|"
-    r"latest)\b",
+    r"\b(?:larger|bigger|higher|more|greater|longer|taller|heavier|wider|deeper|faster|hotter|stronger|most|largest"
+    r"|highest|later|newer|younger|latest|longest|tallest|heaviest)\b",
     re.I,
 )
 _LESS = re.compile(
-    r"\b(?:smaller|lower|less|fewer|shorter|least|smallest|lowest|earlier|older|first|earliest)\b", re.I
+    r"\b(?:smaller|lower|less|fewer|shorter|lighter|slower|cheaper|narrower|least|smallest|lowest|earlier|older|oldest"
+    r"|first|earliest|shortest|lightest|cheapest)\b",
+    re.I,
 )
-_COMPARES = re.compile(r"\b(?:which|who|what)\b.*\b(?:or|,)\b", re.I | re.S)
+_COMPARES = re.compile(
+    r"\b(?:which|who|what)\b.*\b(?:or|,)\b|^\s*(?:do|does|did|has|have|had|is|was|are|were)\b.*\bor\b",
+    re.I | re.S,
+)
+_SUBTRACTS = re.compile(
+    r"\bhow (?:much|many)\b.*\b(?:more|fewer|less|\w+er)\b.*\bthan\b|\bdifference\b", re.I | re.S
+)
+_AGES = re.compile(r"\b(?:older|younger|oldest|youngest)\b", re.I)
+_A_YEAR = 1000
+"""Ages are smaller, and who is older has more years; who was born in a smaller year is older too."""
 
 
 def compose(question: ParsedQuestion, parts: Sequence[tuple[str, Candidate]]) -> Candidate | None:
@@ -29,7 +41,7 @@ def compose(question: ParsedQuestion, parts: Sequence[tuple[str, Candidate]]) ->
         return None
     if len(parts) == 1:
         return parts[0][1]
-    return _compared(question, parts) or _joined(parts)
+    return _subtracted(question, parts) or _compared(question, parts) or _joined(parts)
 
 
 def _joined(parts: Sequence[tuple[str, Candidate]]) -> Candidate:
@@ -48,6 +60,35 @@ def _joined(parts: Sequence[tuple[str, Candidate]]) -> Candidate:
     )
 
 
+def _subtracted(question: ParsedQuestion, parts: Sequence[tuple[str, Candidate]]) -> Candidate | None:
+    """Return the difference of two measures, as a derived claim that the check computes again."""
+    if len(parts) != 2 or not _SUBTRACTS.search(question.stem):
+        return None
+    shorts = [candidate.short_answer for _, candidate in parts]
+    numbers = [find_numbers(short) for short in shorts]
+    if any(len(found) != 1 or find_dates(short) for found, short in zip(numbers, shorts, strict=True)):
+        return None
+    (one,), (other,) = numbers
+    units = {
+        short.replace(found.text.strip(), "").strip() for short, (found,) in zip(shorts, numbers, strict=True)
+    }
+    unit = f" {units.pop()}" if len(units) == 1 and units != {""} else ""
+    gap = f"{round(abs(one.value - other.value), 6):,.6g}"
+    joined = _joined(parts)
+    told = f"The difference between {shorts[0]} and {shorts[1]} is {gap}{unit}."
+    quoted = tuple(citation for claim in joined.claims for citation in claim.citations)
+    derived = DraftClaim(text=told, citations=quoted, derived=True)
+    return joined.model_copy(
+        update={
+            "id": "difference",
+            "answer": f"{gap}{unit}. {joined.answer}",
+            "short_answer": f"{gap}{unit}",
+            "answer_type": "number",
+            "claims": (derived, *joined.claims),
+        }
+    )
+
+
 def _compared(question: ParsedQuestion, parts: Sequence[tuple[str, Candidate]]) -> Candidate | None:
     more, less = _MORE.search(question.stem), _LESS.search(question.stem)
     if len(parts) != 2 or bool(more) == bool(less) or not _COMPARES.search(question.stem):
@@ -56,7 +97,9 @@ def _compared(question: ParsedQuestion, parts: Sequence[tuple[str, Candidate]]) 
     if values[0] is None or values[1] is None or values[0] == values[1]:
         return None
     first_wins = (values[0] > values[1]) == bool(more)
-    names = _compared_names(question.stem)
+    if _AGES.search(question.stem) and max(values[0], values[1]) < _A_YEAR:
+        first_wins = not first_wins
+    names = compared_names(question.stem) or _compared_names(question.stem)
     if names is None:
         return None
     joined = _joined(parts)
@@ -66,7 +109,8 @@ def _compared(question: ParsedQuestion, parts: Sequence[tuple[str, Candidate]]) 
             "id": "compared",
             "answer": f"{winner[:1].upper()}{winner[1:]}. {joined.answer}",
             "short_answer": winner,
-            "answer_type": "text",
+            # One of the two that the question names: it stands for the values, whose quotes may not name it.
+            "answer_type": "choice",
         }
     )
 

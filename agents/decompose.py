@@ -107,6 +107,19 @@ _COMPARE_OF = re.compile(
     rf"(?P<by>of|for|in|between) (?P<a>{_NAME}) (?:and|with|to) (?P<b>{_NAME})[.?]?$",
     re.I,
 )
+_MORE_THAN = re.compile(
+    rf"^(?:how much|by how much|how many (?P<unit>\w+)) (?:(?:is|was|are|were) )?(?P<measure>\w+er) (?:is |was |are |were )?"
+    rf"(?P<a>{_NAME}) than (?P<b>{_NAME})\??$"
+    rf"|^by how much (?:is|was|are|were) (?P<a3>{_NAME}) (?P<measure3>\w+er) than (?P<b3>{_NAME})\??$"
+    rf"|^how many (?:more|fewer) (?P<what>[\w -]+?) (?P<aux>do|does|did|has|have|had|can|is|was) (?P<a2>{_NAME})"
+    rf"(?: (?P<verb>[a-z]+))? than (?P<b2>{_NAME})(?: (?:do|does|did|has|have|had|can))?\??$",
+    re.I,
+)
+_HAPPENED = re.compile(
+    r"(?:(?:is|was|were|are) )?(?:(?P<out>(?:came|come) out)|(?P<done>born|\w+ed|built|won|made|sold)) "
+    r"(?:first|earlier|later|last|before|after)\b",
+    re.I,
+)
 _MEASURES = {
     "older": "How old is", "younger": "How old is", "taller": "How tall is", "longer": "How long is",
     "shorter": "How long is", "larger": "How large is", "bigger": "How big is", "smaller": "How large is",
@@ -115,6 +128,12 @@ _MEASURES = {
     "deeper": "How deep is", "higher": "How high is", "lower": "How high is", "hotter": "How hot is",
     "earlier": "When was", "first": "When was", "later": "When was", "newer": "When was",
 }  # fmt: skip
+
+
+def compared_names(question: str) -> tuple[str, str] | None:
+    """Return the two names that a question compares, or None."""
+    names, parts = _compared(re.sub(r"\s+", " ", question).strip().rstrip("."))
+    return names if parts else None
 
 
 def decompose(question: str) -> list[Part]:
@@ -249,6 +268,9 @@ def _compared(text: str) -> tuple[tuple[str, str], list[Part]]:
     if match:
         names = _whole_names(match["a"], match["b"])
         return names, _measured(names, match["aux"], match["body"])
+    match = _MORE_THAN.match(text)
+    if match:
+        return _difference(match)
     for pattern in (_THAN, _COMPARE_OF):
         match = pattern.match(text)
         if match:
@@ -257,6 +279,18 @@ def _compared(text: str) -> tuple[tuple[str, str], list[Part]]:
             by = "of" if match["by"] == "between" else match["by"]
             return names, _two(f"What is the {attribute} {by} {{}}?", names)
     return ("", ""), []
+
+
+def _difference(match: re.Match[str]) -> tuple[tuple[str, str], list[Part]]:
+    """Ask for both sides of a difference; `compose` subtracts."""
+    names = (match["a"] or match["a2"] or match["a3"], match["b"] or match["b2"] or match["b3"])
+    if match["what"]:
+        verb = f" {match['verb']}" if match["verb"] else ""
+        return names, _two(f"How many {match['what']} {match['aux'].lower()} {{}}{verb}?", names)
+    measure = _MEASURES.get((match["measure"] or match["measure3"]).lower())
+    return (
+        (names, _two(f"{measure} {{}}?", names)) if measure and measure.startswith("How") else (("", ""), [])
+    )
 
 
 def _whole_names(first: str, second: str) -> tuple[str, str]:
@@ -287,6 +321,9 @@ def _measured(names: tuple[str, str], verb: str, body: str) -> list[Part]:
     )
     if valued:
         return _two(f"What is the {valued[1]} of {{}}?", names)
+    happened = _HAPPENED.match(f"{verb} {body}")
+    if happened:
+        return _two(f"When was {{}} {'released' if happened['out'] else happened['done']}?", names)
     adjective = re.match(r"(?:the )?(\w+)\b", body)
     if adjective and adjective[1].lower() in _MEASURES:
         return _two(f"{_MEASURES[adjective[1].lower()]} {{}}?", names)

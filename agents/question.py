@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
+from agents.decompose import compared_names
 from core.contracts import AnswerType
 from core.text import content_words
 
@@ -17,7 +18,6 @@ _TYPE_RULES: tuple[tuple[AnswerType, re.Pattern[str]], ...] = (
     ("percent", re.compile(r"\b(?:percent(?:age)?|what share|what proportion|what fraction)\b|%", re.I)),
     ("money", re.compile(r"\b(?:total|amount|price|cost|subtotal|balance|fee|paid|pay|change due|tax|gst|vat|revenue|salary)\b", re.I)),
     ("number", re.compile(r"\bhow (?:many|much|old|long|far|tall|high|large|big)\b|\b(?:number|count|quantity|value|average|sum|difference) of\b|\bby how much\b", re.I)),
-    ("yes_no", re.compile(r"^\s*(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would|should)\b", re.I)),
     ("list", re.compile(r"\b(?:list|name|enumerate)\s+(?:all|the|every|each)\b|\bwhich (?:are|ones)\b", re.I)),
     ("name", re.compile(r"^\s*who\b|\bname of\b|\b(?:company|vendor|store|shop|merchant|seller|author|customer|cashier|person)\b", re.I)),
 )  # fmt: skip
@@ -79,12 +79,17 @@ def split_options(text: str) -> tuple[str, dict[str, str]]:
 
 def _answer_type(stem: str) -> AnswerType:
     clauses = [clause for clause in _CLAUSES.split(stem) if clause.strip()]
-    if clauses and _ASKS_WHETHER.search(clauses[-1]):
+    if clauses and _ASKS_WHETHER.search(clauses[-1]) and not _is_choice(clauses[-1]):
         return "yes_no"  # whatever it speaks of: `Is there a date?` asks for none
     for kind, rule in _TYPE_RULES:
         if rule.search(stem):
             return kind
     return "yes_no" if _is_title(stem, clauses) else "text"
+
+
+def _is_choice(clause: str) -> bool:
+    """Whether it asks which of two: `Does A or B lend more books?`."""
+    return " or " in clause and compared_names(clause) is not None
 
 
 def _is_title(stem: str, clauses: list[str]) -> bool:

@@ -29,8 +29,8 @@ _MISSING_ENTITY = 0.35
 """What is left of a score when a name, number or code of the question is not in the passage."""
 _CANDIDATES = 5
 _TYPES: dict[Want, AnswerType] = {
-    "number": "number", "percent": "percent", "money": "money", "date": "date", "year": "date",
-    "time": "time", "person": "name", "yes_no": "yes_no", "list": "list",
+    "number": "number", "measure": "number", "percent": "percent", "money": "money", "date": "date",
+    "year": "date", "time": "time", "person": "name", "yes_no": "yes_no", "list": "list",
 }  # fmt: skip
 
 
@@ -113,7 +113,7 @@ def _sentence(scored: _Scored, want: Wanted, need: str) -> Candidate:
 def _span_score(span: Span, scored: _Scored, question: ParsedQuestion, want: Wanted) -> float:
     """Score a value by its sentence, its form, and how near the question's words stand to it."""
     own, asked = bag(span.text), set(map(key, question.keywords))
-    if own and own <= asked:
+    if own and own <= asked | bag(question.stem):
         return 0.0  # the question said it already
     near = _nearness(span, scored.unit.text, asked)
     beside = _beside(span, scored.unit.text, want)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from math import log
 
+from agents.answer.irregular import BASE_FORMS
 from agents.answer.units import Unit
 from agents.check.overlap import stem
 from agents.question import ParsedQuestion
@@ -39,8 +40,8 @@ _SHORT_FORMS = {
 
 
 def key(word: str) -> str:
-    """Return the form under which a word is matched: its stem, long forms as their usual short ones."""
-    return stem(_SHORT_FORMS.get(word, word))
+    """Return the form under which a word is matched: its stem; long forms as their usual short ones."""
+    return stem(_SHORT_FORMS.get(word) or BASE_FORMS.get(word, word))
 
 
 @lru_cache(maxsize=8192)

@@ -29,6 +29,29 @@ _MONTH = re.compile(
     r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*\.?\s+\d|(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day\b"
 )
 _TRAILING = re.compile(r"[\s,;:.]+$")
+_UNIT = re.compile(
+    r"(?:\s|-)?(?:(?:square|cubic|nautical)\s)?(?:(?:milli|centi|kilo)?met(?:er|re)s?|feet|foot|inch(?:es)?|miles?|yards?"
+    r"|(?:milli|kilo)?grams?|tonnes?|tons?|pounds?|ounces?|(?:milli)?lit(?:er|re)s?|seconds?|minutes?|hours?|days?|weeks?"
+    r"|months?|years?(?:\s+old)?|decades?|centur(?:y|ies)|degrees?|knots|km/h|mph|[kcm]?m|[km]?g|°[CF]?|storeys|floors)\b",
+    re.I,
+)
+_LENGTHS = r"met(?:er|re)|feet|foot|inch|mile|yard|\b[kcm]?m\b|storeys|floors"
+_TIMES = r"second|minute|hour|day|week|month|year|decade|centur"
+_UNITS_OF = tuple(
+    (measure, re.compile(units, re.I))
+    for measure, units in (
+        ("weight", r"gram|tonne|\btons?\b|pound|ounce|\b[km]?g\b"), ("height", _LENGTHS), ("depth", _LENGTHS),
+        ("width", _LENGTHS), ("far", _LENGTHS), ("high", _LENGTHS), ("thick", _LENGTHS),
+        ("length", f"{_LENGTHS}|{_TIMES}"), ("age", _TIMES), ("speed", r"knots|km/h|mph"),
+    )
+)  # fmt: skip
+"""Which units a measure has, by the word that stands for it (`irregular.py`)."""
+_COLOUR = re.compile(
+    r"\b(?:(?:dark|light|pale|bright|deep)\s+)?(?:black|white|gr[ea]y|red|green|blue|yellow|orange|purple|violet|pink"
+    r"|brown|beige|cream|gold|golden|silver|turquoise|cyan|magenta|crimson|scarlet|maroon|navy|teal|amber|ivory)\b",
+    re.I,
+)
+_WEEKDAY = re.compile(r"\b(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)days?\b")
 
 
 @dataclass(frozen=True)
@@ -44,7 +67,9 @@ class Span:
 def spans(sentence: str, want: Wanted) -> Iterator[Span]:
     """Yield the values of a sentence that have the wanted form."""
     finder = _FINDERS.get(want.kind)
-    if finder is not None:
+    if want.kind == "measure":
+        yield from _measures(sentence, want.focus)
+    elif finder is not None:
         yield from finder(sentence)
     elif want.kind == "definition":
         match = _DEFINES.search(sentence)
@@ -75,6 +100,21 @@ def _numbers(sentence: str, fit: float = 0.9) -> Iterator[Span]:
         yield Span(number.text.strip(), number.start, number.end, fit * (0.4 if inside or year else 1.0))
 
 
+def _measures(sentence: str, focus: frozenset[str]) -> Iterator[Span]:
+    """Yield numbers with the unit that follows; one of another measure, or without a unit, fits less well."""
+    wanted = next((units for measure, units in _UNITS_OF if stem(measure) in focus), None)
+    for span in _numbers(sentence):
+        unit = _UNIT.match(sentence, span.end)
+        end = unit.end() if unit else span.end
+        fit = 0.7 if unit is None else 1.0 if wanted is None or wanted.search(unit.group()) else 0.3
+        yield Span(sentence[span.start : end].strip(), span.start, end, span.fit * fit)
+
+
+def _colours(sentence: str) -> Iterator[Span]:
+    for match in _COLOUR.finditer(sentence):
+        yield Span(match.group(), match.start(), match.end(), 0.95)
+
+
 def _percents(sentence: str) -> Iterator[Span]:
     for number in find_numbers(sentence):
         if number.unit == "%":
@@ -94,6 +134,8 @@ def _dates(sentence: str) -> Iterator[Span]:
         yield Span(date.text, date.start, date.end, 0.95)
     for match in re.finditer(r"\b(?:(?:January|February|March|April|May|June|July|August|September|October|November"
                              r"|December)\s+)?(?:1[0-9]|20)\d\d\b", sentence):  # fmt: skip
+        yield Span(match.group(), match.start(), match.end(), 0.75)
+    for match in _WEEKDAY.finditer(sentence):
         yield Span(match.group(), match.start(), match.end(), 0.75)
 
 
@@ -183,6 +225,7 @@ def _focused(sentence: str, want: Wanted) -> Iterator[Span]:
 
 _FINDERS = {
     "number": _numbers,
+    "colour": _colours,
     "percent": _percents,
     "money": _money,
     "date": _dates,
@@ -198,4 +241,4 @@ _FINDERS = {
 
 def kind_needs_value(kind: Want) -> bool:
     """Whether an answer of this kind is a value, so that a sentence without one does not answer."""
-    return kind in _FINDERS and kind not in ("reason", "list")
+    return kind == "measure" or (kind in _FINDERS and kind not in ("reason", "list"))

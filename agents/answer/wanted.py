@@ -13,7 +13,7 @@ from core.text import content_words
 
 Want = Literal[
     "number", "percent", "money", "date", "year", "time", "person", "place", "name", "literal", "definition",
-    "meaning", "yes_no", "list", "reason", "text",
+    "meaning", "yes_no", "list", "reason", "text", "colour", "measure",
 ]  # fmt: skip
 
 _LITERAL = (
@@ -29,7 +29,9 @@ _RULES: tuple[tuple[Want, re.Pattern[str]], ...] = (
     ("reason", re.compile(r"^\s*why\b", re.I)),
     ("year", re.compile(r"\b(?:what|which)\s+year\b", re.I)),
     ("percent", re.compile(r"\bpercent(?:age)?\b|\bwhat (?:share|proportion|fraction)\b", re.I)),
-    ("number", re.compile(r"\bhow (?:many|old|long|far|tall|high|large|big|often|deep|wide|fast)\b", re.I)),
+    ("measure", re.compile(r"\bhow (?:old|long|far|tall|high|heavy|deep|wide|thick|fast)\b|\bhow much\b.*\bweighs?\b", re.I)),
+    ("number", re.compile(r"\bhow (?:many|large|big|often)\b", re.I)),
+    ("colour", re.compile(r"\b(?:what|which) colou?rs?\b|\bwhat (?:is|was|are|were) the colou?rs?\b", re.I)),
     ("number", re.compile(r"\b(?:maximum|minimum|max|average|total)?\s*number of\b", re.I)),
     ("person", re.compile(r"^\s*(?:who|whom|whose)\b|\b(?:which|what)\s+(?:\w+\s+)?(?:person|author|actor|actress"
                           r"|director|singer|president|scientist|player|writer|musician|king|queen)\b", re.I)),
@@ -40,6 +42,8 @@ _RULES: tuple[tuple[Want, re.Pattern[str]], ...] = (
                         r"|\b(?:what|which) are the\b", re.I)),
     ("definition", re.compile(r"^\s*(?:what|who)\s+(?:is|are|was|were)\s+(?:an?\s+|the\s+)?[\w\s\-`'’./]{2,50}\??\s*$", re.I)),
 )  # fmt: skip
+_SURE, _VALUES = 3, 8
+"""Rules that decide before yes or no is thought of, and those that name a value by their words alone."""
 _FOCUS = re.compile(r"\b(?:which|what)\s+(?!(?:is|are|was|were|does|do|did|has|have|can)\b)((?:[\w\-`'’]+\s+){0,3}?[\w\-]+)"
                     r"(?=\s+(?:is|are|was|were|does|do|did|has|have|had|can|may|holds?|names?|gives?|means?|of|in|for"
                     r"|that|which|who|to|with|by|checks?|continues?|[a-z]+s|[a-z]+ed)\b|\s*\?)", re.I)  # fmt: skip
@@ -72,19 +76,21 @@ def wanted(question: ParsedQuestion) -> Wanted:  # noqa: PLR0911 - the first rul
     focus = frozenset(map(key, focus_words))
     by_number = bool(focus & set(map(key, _COUNTED)))
     literal = bool(focus_words) and focus_words[-1] in _LITERAL and match is not None
-    for kind, rule in _RULES[:3]:
+    for kind, rule in _RULES[:_SURE]:
         if rule.search(stem_text):
             return Wanted(kind, focus)
     if question.answer_type == "yes_no" or _YES_NO.search(stem_text):
         return Wanted("yes_no", focus)
-    for kind, rule in _RULES[3:6]:
-        if rule.search(stem_text):
-            return Wanted(kind, focus)
+    for kind, rule in _RULES[_SURE:_VALUES]:
+        found = rule.search(stem_text)
+        if found:
+            measure = {key(found.group().split()[1])} if kind == "measure" else set()
+            return Wanted(kind, focus | measure)
     if literal:
         return Wanted("literal", focus)
     if question.answer_type in ("date", "time", "money"):
         return Wanted(question.answer_type, focus)
-    for kind, rule in _RULES[6:]:
+    for kind, rule in _RULES[_VALUES:]:
         if rule.search(stem_text):
             if kind == "definition" and match is not None:
                 return Wanted("name", focus, by_number)
