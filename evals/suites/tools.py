@@ -62,7 +62,7 @@ def _own(name: str) -> Iterator[Sample]:
     scorers=SCORERS,
 )
 def own_tools(place: Place) -> Iterator[Sample]:
-    """100 requests for the agent's own tools, among themselves."""
+    """132 requests for the agent's own tools, among themselves."""
     yield from _own("own_tools")
 
 
@@ -74,7 +74,7 @@ def own_tools(place: Place) -> Iterator[Sample]:
     scorers=SCORERS,
 )
 def own_tools_mixed(place: Place) -> Iterator[Sample]:
-    """The same 100 requests, with MetaTool's 199 tools mixed in."""
+    """The same 132 requests, with MetaTool's 199 tools mixed in."""
     yield from _own("own_tools_mixed")
 
 
