@@ -60,16 +60,16 @@ def rotate(pixels: Pixels, degrees: float = 1.5) -> Pixels:
 
     image = Image.fromarray(pixels)
     fill = image.getpixel((0, 0))
-    return np.asarray(
-        image.rotate(degrees, resample=Image.Resampling.BICUBIC, expand=True, fillcolor=fill)  # type: ignore[arg-type]
-    )
+    turned = image.rotate(degrees, resample=Image.Resampling.BICUBIC, expand=True, fillcolor=fill)
+    return np.asarray(turned)
 
 
 def brightness(pixels: Pixels, factor: float = 0.75) -> Pixels:
     """Return the image darker (below 1) or brighter."""
     import numpy as np
 
-    return np.clip(pixels.astype(np.float32) * factor, 0, 255).astype(np.uint8)
+    changed: Pixels = np.clip(pixels.astype(np.float32) * factor, 0, 255).astype(np.uint8)
+    return changed
 
 
 CHANGES: dict[str, Callable[[Pixels], Pixels]] = {

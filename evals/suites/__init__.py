@@ -22,5 +22,6 @@ MODULES = (
     "robustness",
     "bias",
     "judging",
+    "captioning",
     "known_failures",
 )

@@ -141,7 +141,7 @@ def _grades(sample: Sample) -> list[float]:
 def _let_through(sample: Sample, output: Output) -> float:
     """Return the share of the false candidates that passed the check."""
     scores = dict(zip(sample.target["kinds"], output.answer["scores"], strict=True))
-    return sum(scores[kind] > 0 for kind in FALSE) / len(FALSE)
+    return float(sum(scores[kind] > 0 for kind in FALSE)) / len(FALSE)
 
 
 @suite(

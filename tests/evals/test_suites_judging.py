@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -35,7 +35,8 @@ class PicksLast:
 
 def judged(sample: Sample, chat: Any = None) -> Output:
     bench: Any = SimpleNamespace(services=SimpleNamespace(models=SimpleNamespace(chat=lambda role: chat)))
-    return asyncio.run(judging._judge(bench)(sample))
+    answer: Any = judging._judge(bench)(sample)
+    return cast("Output", asyncio.run(answer))
 
 
 def scores(sample: Sample, output: Output) -> dict[str, float | None]:
