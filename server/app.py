@@ -15,7 +15,21 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from core.images import ImageStore
 from core.settings import Settings
 from server.context import ServerContext
-from server.http import apikeys, audit, events, health, images, problem, runs, threads
+from server.http import (
+    apikeys,
+    audit,
+    events,
+    feedback,
+    health,
+    images,
+    inference,
+    problem,
+    retrieval,
+    runs,
+    threads,
+    vision,
+    vqa,
+)
 from server.http.caller import Identify
 from server.http.limits import BodyLimit
 from server.openai_api import chat, models
@@ -43,6 +57,11 @@ ROUTERS: tuple[APIRouter, ...] = (
     models.router,
     apikeys.router,
     audit.router,
+    vqa.router,
+    vision.router,
+    retrieval.router,
+    inference.router,
+    feedback.router,
 )
 """The routes under /v1, one file a resource; a new file is added here and nowhere else."""
 THREADS_A_RUN = 4

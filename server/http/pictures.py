@@ -6,6 +6,7 @@ import asyncio
 import base64
 import binascii
 import re
+from collections.abc import Sequence
 
 from core.errors import invalid_input, not_found
 from core.images import StoredImage
@@ -36,6 +37,14 @@ async def stored(context: ServerContext, owner: str, source: ImageSource) -> Sto
         return await keep(context, owner, fetched.body, fetched.url.partition("?")[0])
     assert source.data_url is not None
     return await keep(context, owner, await asyncio.to_thread(decode_data_url, source.data_url), "")
+
+
+async def stored_all(
+    context: ServerContext, owner: str, sources: Sequence[ImageSource]
+) -> tuple[StoredImageRef, ...]:
+    """Keep a request's images side by side; one too many is kept too, for the run to refuse by name."""
+    wanted = sources[: context.settings.max_images + 1]
+    return tuple(await asyncio.gather(*(stored(context, owner, image) for image in wanted)))
 
 
 async def keep(context: ServerContext, owner: str, data: bytes, source: str) -> StoredImageRef:

@@ -13,12 +13,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from core.errors import VidenceError
+from server.http.asking import ClientGone
 from server.runs.engine import failure_of
 
 log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 5
+CLIENT_GONE = 499
+"""What a log shows of a request whose client left; nobody receives it."""
 _STATUS = {
     "invalid_input": 422,
     "not_found": 404,
@@ -133,12 +136,16 @@ def install(app: FastAPI) -> None:
         problem = _problem(code, error.status_code, str(error.detail), request.url.path)
         return respond(problem, dict(error.headers or {}))
 
+    async def gone(request: Request, error: Exception) -> Response:
+        return Response(status_code=CLIENT_GONE)
+
     async def unexpected(request: Request, error: Exception) -> Response:
         log.error("%s %s failed", request.method, request.url.path, exc_info=error)
         return respond(document(failure_of(error), request.url.path))
 
     app.add_exception_handler(VidenceError, typed)
     app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(ClientGone, gone)
     app.add_exception_handler(HTTPException, plain)
     app.add_exception_handler(Exception, unexpected)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Response
@@ -11,7 +10,7 @@ from server.context import ServerContext
 from server.http.bodies import ResumeRequest, RunList, RunRequest, RunView, ThreadId
 from server.http.caller import Caller
 from server.http.deps import Asks, Context, Reads
-from server.http.pictures import stored
+from server.http.pictures import stored_all
 from server.http.problem import documented
 from server.runs.manager import unknown_run
 from server.runs.records import Run, RunSpec, Status
@@ -109,13 +108,9 @@ async def resume_run(run_id: str, body: ResumeRequest, context: Context, caller:
 
 async def _submit(body: RunRequest, context: ServerContext, caller: Caller) -> Run:
     context.manager.check_accepting()
-    limit = context.settings.max_images
-    images = await asyncio.gather(
-        *(stored(context, caller.owner, image) for image in body.images[: limit + 1])
-    )
     spec = RunSpec(
         question=body.question,
-        images=tuple(images),
+        images=await stored_all(context, caller.owner, body.images),
         profile=body.profile,
         collections=tuple(body.collections),
         declared=tuple(body.declared),

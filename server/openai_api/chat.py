@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Request
 from sse_starlette.event import ServerSentEvent
 from sse_starlette.sse import EventSourceResponse, SendTimeoutError
 from starlette.types import Receive, Scope, Send
@@ -17,21 +16,18 @@ from core.contracts import InputRequired, RunResult
 from core.contracts import Usage as Spent
 from core.errors import VidenceError
 from server.context import ServerContext
+from server.http.asking import result_of, wait_for_end
 from server.http.caller import Caller
 from server.http.deps import Asks, Context
-from server.http.pictures import stored
+from server.http.pictures import stored_all
 from server.openai_api.bodies import ChatRequest, Choice, Completion, Said, Told, Usage
 from server.openai_api.conversation import check_supported, question_of
 from server.openai_api.failures import OpenAiRoute, described, documented
 from server.openai_api.models import profile_of
-from server.runs.records import Failure, Run, RunSpec
+from server.runs.records import Run, RunSpec
 from server.stream.sse import Reader
 
 router = APIRouter(tags=["openai"], route_class=OpenAiRoute)
-
-LOOK_S = 2.0
-"""How often a waiting request looks whether its client is still there."""
-CLIENT_GONE = 499
 
 
 @router.post(
@@ -46,12 +42,8 @@ async def complete(body: ChatRequest, request: Request, context: Context, caller
     if body.stream:
         usage = bool(body.stream_options and body.stream_options.include_usage)
         return ChunkStream(Chunks(run, after, body.model, usage, context), context)
-    while not (run.ended or run.status == "input_required"):
-        run = await context.manager.wait(caller.owner, run.run_id, LOOK_S)
-        if await request.is_disconnected():
-            context.manager.client_left(run)
-            return Response(status_code=CLIENT_GONE)
-    return _completion(run, body.model, await context.ledger.result(run.run_id))
+    run = await wait_for_end(context, run, request)
+    return _completion(run, body.model, await result_of(context, run))
 
 
 async def _begin(body: ChatRequest, context: ServerContext, caller: Caller) -> tuple[Run, int]:
@@ -67,13 +59,9 @@ async def _begin(body: ChatRequest, context: ServerContext, caller: Caller) -> t
             seen = (await context.log.read(waiting[0].run_id, 0, limit=1)).last_seq
             return await context.manager.resume(caller.owner, waiting[0].run_id, question.text), seen
     context.manager.check_accepting()
-    limit = context.settings.max_images
-    images = await asyncio.gather(
-        *(stored(context, caller.owner, image) for image in question.images[: limit + 1])
-    )
     spec = RunSpec(
         question=question.text,
-        images=tuple(images),
+        images=await stored_all(context, caller.owner, question.images),
         profile=profile,
         collections=tuple(body.vidence.collections),
         declared=tuple(body.vidence.declared),
@@ -82,41 +70,34 @@ async def _begin(body: ChatRequest, context: ServerContext, caller: Caller) -> t
     return await context.manager.submit(caller.owner, thread_id, spec), 0
 
 
-def _completion(run: Run, model: str, result: str | None) -> Completion:
-    if run.error is not None:
-        raise error_of(run.error)
-    if run.status == "cancelled":
-        raise VidenceError("blocked", "The run was cancelled", help="Ask again.", retryable=True)
-    done = RunResult.model_validate_json(result) if result else None
+def _completion(run: Run, model: str, result: RunResult) -> Completion:
     return Completion(
         id=f"chatcmpl-{run.run_id}",
         created=_seconds(run.created_at),
         model=model,
-        choices=[Choice(message=Said(content=_content(run, done)))],
-        usage=_usage(done.usage) if done else Usage(),
-        vidence=_told(run, done),
+        choices=[Choice(message=Said(content=_content(result)))],
+        usage=_usage(result.usage),
+        vidence=Told(
+            run_id=run.run_id,
+            thread_id=run.thread_id,
+            status=run.status,
+            short_answer=result.short_answer,
+            confidence=result.confidence if run.ended else None,
+            citations=list(result.citations),
+            input_required=result.input_required,
+        ),
     )
 
 
-def _content(run: Run, done: RunResult | None) -> str:
-    if done is not None:
-        return done.answer or done.abstain_reason
-    return asked(run.waiting.asked) if run.waiting else ""
+def _content(result: RunResult) -> str:
+    if result.input_required is not None:
+        return asked(result.input_required)
+    return result.answer or result.abstain_reason
 
 
 def asked(question: InputRequired) -> str:
     """Return a question to the user as text."""
     return "\n".join([question.question, *(f"- {option}" for option in question.options)])
-
-
-def _told(run: Run, done: RunResult | None) -> Told:
-    told = Told(run_id=run.run_id, thread_id=run.thread_id, status=run.status)
-    if done is not None:
-        told.short_answer, told.confidence = done.short_answer, done.confidence
-        told.citations = list(done.citations)
-    elif run.waiting is not None:
-        told.input_required = run.waiting.asked
-    return told
 
 
 def _usage(spent: Spent) -> Usage:
@@ -129,11 +110,6 @@ def _usage(spent: Spent) -> Usage:
 
 def _seconds(iso: str) -> int:
     return int(datetime.fromisoformat(iso).timestamp())
-
-
-def error_of(failure: Failure) -> VidenceError:
-    """Return what a failed run is raised as."""
-    return VidenceError(failure.kind, failure.message, help=failure.help, retryable=failure.retryable)
 
 
 class Chunks:
@@ -172,7 +148,7 @@ class Chunks:
     async def _ending(self) -> AsyncIterator[ServerSentEvent]:
         run = await self._context.ledger.get(self.run.run_id) or self.run
         try:
-            whole = _completion(run, self._model, await self._context.ledger.result(run.run_id))
+            whole = _completion(run, self._model, await result_of(self._context, run))
         except VidenceError as error:
             _, body = described(error)
             yield _sent({"error": body.model_dump()})

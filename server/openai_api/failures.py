@@ -13,6 +13,7 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from core.errors import VidenceError, invalid_input
+from server.http.asking import ClientGone
 from server.http.problem import RETRY_AFTER_S, code_of, document
 from server.openai_api.bodies import ErrorBody, ErrorReply
 from server.runs.engine import failure_of
@@ -41,6 +42,8 @@ class OpenAiRoute(APIRoute):
         async def answered(request: Request) -> Response:
             try:
                 return await handle(request)
+            except ClientGone:
+                raise
             except Exception as error:  # noqa: BLE001 - every failure of the route, in one shape
                 return respond(error)
 

@@ -10,6 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from core.feedback_store import FeedbackStore, RatedRun
+from finetune.data.dataset import Dataset
+from finetune.data.rows import TrainRow
 from server.cli.app import app
 
 runner = CliRunner()
@@ -79,6 +81,17 @@ def test_training_leaves_out_what_is_measured_on_and_what_is_trained_on_is_not_m
     assert (status, made["rows"]) == (0, 12 - held)
     assert sum(made["left_out"].values()) == held
     assert "dataset:first" in next(iter(made["left_out"]))
+    # A data set that came another way is checked against it, too.
+    rows = [
+        TrainRow(question=f"What is crane {n} called?", answers=("x",), kind="k", source="s", licence="l")
+        for n in range(12)
+    ]
+    Dataset(isolated_home / "finetune" / "data" / "bought").write("bought", rows)
+    exam = isolated_home / "exam"
+    exam.mkdir()
+    (exam / "dev.jsonl").write_text(json.dumps({"question": "Is this one of the four or more words?"}))
+    status, checked = call("data", "check", "bought", "--against", str(exam))
+    assert (status, checked["overlap"]) == (1, held)
     # All ratings again: what was learned from meanwhile stays out, so that the set is the one there is.
     status, again = call("eval", "dataset", "create", "second")
     assert (status, again["samples"]) == (0, held)

@@ -151,7 +151,8 @@ def bearer(key: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    "headers", [{}, bearer("vdn_000000000000_" + "a" * 43), {"Authorization": "Basic YTpi"}, {"X-API-Key": "x"}]
+    "headers",
+    [{}, bearer("vdn_000000000000_" + "a" * 43), {"Authorization": "Basic YTpi"}, {"X-API-Key": "x"}],
 )
 def test_nobody_gets_in_without_a_key(
     server: tuple[httpx.Client, dict[str, str]], headers: dict[str, str]

@@ -78,13 +78,14 @@ def live(
     opens_after_s: float = 0.0,
     wait_until_ready: bool = True,
     identify: Any = by_header,
+    open_services: Callable[[Settings], Services] | None = None,
     **settings: Any,
 ) -> Iterator[httpx.Client]:
     """Serve in a thread and return a client of it."""
 
     def opened(config: Settings) -> Services:
         time.sleep(opens_after_s)
-        return services or opener(home, tool, planner)(config)
+        return services or (open_services or opener(home, tool, planner))(config)
 
     app = create_app(Settings(home=home, **settings), open_services=opened, identify=identify)
     config = uvicorn.Config(app, port=0, log_level="warning", timeout_graceful_shutdown=1)
@@ -94,7 +95,7 @@ def live(
     try:
         until(lambda: server.started)
         port = server.servers[0].sockets[0].getsockname()[1]
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
             if wait_until_ready:
                 until(lambda: client.get("/ready").status_code == 200)
             yield client
