@@ -13,7 +13,6 @@ from core.errors import VidenceError, unavailable
 from core.run_store import SqliteRunStore
 from core.settings import Settings
 from core.system_errors import system_error
-from server.session import open_checkpointer
 
 if TYPE_CHECKING:
     from graph.services import Services
@@ -61,9 +60,9 @@ class Engine:
             build = await asyncio.to_thread(_import_graph)
             services = self._services = await asyncio.to_thread(self._open_services, self._settings)
             self._stack.push_async_callback(asyncio.to_thread, services.close)
+            open_saver = await asyncio.to_thread(_import_saver)
             path = self._settings.root / "checkpoints.db"
-            self._saver = await self._stack.enter_async_context(open_checkpointer(path))
-            await self._saver.setup()
+            self._saver = await self._stack.enter_async_context(open_saver(path))
             self._graph = await asyncio.to_thread(
                 build, self._settings, checkpointer=self._saver, services=services
             )
@@ -115,16 +114,6 @@ class Engine:
         """Delete a thread's checkpoints."""
         await self._saver.adelete_thread(thread_key)
 
-    async def tidy(self) -> None:
-        """Undo what a cancelled run had begun to write.
-
-        A statement whose caller was cancelled still runs, but is never committed: it would hold the file's
-        write lock. Every complete write commits before it lets go of the saver's lock, so whatever is open
-        while we hold that lock belongs to nobody.
-        """
-        async with self._saver.lock:
-            await self._saver.conn.rollback()
-
     def _config(self, thread_key: str) -> dict[str, Any]:
         return {"configurable": {"thread_id": thread_key}, "recursion_limit": self._settings.max_steps * 4}
 
@@ -133,6 +122,12 @@ def _import_graph() -> Any:
     from graph.app import build_graph
 
     return build_graph
+
+
+def _import_saver() -> Any:
+    from server.storage.checkpoints import open_saver
+
+    return open_saver
 
 
 def _warm(services: Services) -> None:

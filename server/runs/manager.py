@@ -6,7 +6,6 @@ import asyncio
 import logging
 import time
 import uuid
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -16,6 +15,7 @@ from server.runs.execute import Outcome, Parts, conclude, drive
 from server.runs.ledger import Lease, NewRun
 from server.runs.records import LeaseLost, Reply, Run, RunSpec
 from server.runs.recover import Presence
+from server.stream.wake import wait_for
 
 log = logging.getLogger(__name__)
 
@@ -153,8 +153,7 @@ class RunManager:
             left = deadline - time.monotonic()
             if run.ended or run.status == "input_required" or left <= 0:
                 return run
-            with suppress(TimeoutError):
-                await asyncio.wait_for(signal.wait(), min(left, POLL_S))
+            await wait_for(signal, min(left, POLL_S))
 
     @property
     def active(self) -> int:
@@ -236,8 +235,7 @@ class RunManager:
                         break
             except Exception:
                 log.exception("Looking for runs failed")
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._kick.wait(), POLL_S)
+            await wait_for(self._kick, POLL_S)
             self._kick.clear()
 
     async def _renew(self) -> None:

@@ -23,7 +23,10 @@ class Wake:
 
 
 async def wait_for(signal: asyncio.Event, seconds: float) -> None:
-    """Wait for a signal, or for the time to pass."""
+    """Wait for a signal, or for the time to pass.
+
+    Not `asyncio.wait_for`: up to Python 3.11 it may swallow a cancellation that comes with the signal.
+    """
     try:
         async with asyncio.timeout(seconds):
             await signal.wait()

@@ -1,0 +1,209 @@
+"""The HTTP server under load: open streams, kills, and rates beside an echo and LangGraph's server.
+
+    python -m benchmarks.http_streams open [--streams 500]
+    python -m benchmarks.http_streams kill [--kills 20]
+    python -m benchmarks.http_streams rate [--seconds 10] [--clients 8] [--dev]
+
+Everything runs over instant fakes on a loopback port. `rate` measures the servers in turn within one run, so
+that their ratio means something on a busy machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.support.mortal_server import ROOT, free_port
+from tests.support.server_load import check, kill_under_load, repeated_calls
+
+QUESTION = {"question": "What is it?"}
+
+
+@contextlib.contextmanager
+def target(kind: str, *options: str) -> Iterator[tuple[int, int]]:
+    """Start a server; yields its port and process id once it is ready."""
+    port = free_port()
+    with tempfile.TemporaryDirectory() as home:
+        command = [sys.executable, "-m", "benchmarks.http_target", kind, str(port), home, *options]
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            path = "/ok" if kind == "dev" else "/ready"
+            for _ in range(600):
+                with contextlib.suppress(httpx.TransportError):
+                    if httpx.get(f"http://127.0.0.1:{port}{path}").status_code == 200:
+                        break
+                time.sleep(0.1)
+            yield port, process.pid
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def rss_mb(pid: int) -> float:
+    """Return the resident memory of a process in MB."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS"):
+            return int(line.split()[1]) / 1024
+    return 0.0
+
+
+def cpu_s(pid: int) -> float:
+    """Return the CPU seconds of a process."""
+    words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(words[11]) + int(words[12])) / 100
+
+
+async def lines_of(port: int, path: str, body: dict[str, Any]) -> AsyncIterator[bytes]:
+    """POST and yield the lines of the reply: a client that costs next to nothing."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    payload = json.dumps(body).encode()
+    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n"
+    head += "Content-Type: application/json\r\n"
+    writer.write(f"{head}Content-Length: {len(payload)}\r\n\r\n".encode() + payload)
+    try:
+        status = await reader.readline()
+        if b" 200 " not in status:
+            raise RuntimeError(f"{status!r} {await reader.read()!r}")
+        while line := await reader.readline():
+            yield line
+    finally:
+        writer.close()
+
+
+async def hold(port: int, opened: asyncio.Semaphore, beats: list[float], stop: asyncio.Event) -> None:
+    """Open a stream and note the time of every heartbeat."""
+    last = 0.0
+    async for line in lines_of(port, "/v1/chat", QUESTION):
+        if line.startswith(b"event: run.started"):
+            opened.release()
+        if line.startswith(b": heartbeat"):
+            now = time.monotonic()
+            if last:
+                beats.append(now - last)
+            last = now
+        if stop.is_set():
+            return
+
+
+async def open_streams(port: int, pid: int, count: int) -> dict[str, Any]:
+    """Open streams of runs that take long, and see what each costs."""
+    with contextlib.suppress(StopAsyncIteration):
+        warm = lines_of(port, "/v1/chat", QUESTION)
+        await anext(warm)
+        await warm.aclose()
+    before = rss_mb(pid)
+    opened, beats, stop = asyncio.Semaphore(0), [], asyncio.Event()
+    tasks = [asyncio.create_task(hold(port, opened, beats, stop)) for _ in range(count)]
+    begun = time.monotonic()
+    for _ in range(count):
+        await asyncio.wait_for(opened.acquire(), 120)
+    took = time.monotonic() - begun
+    await asyncio.sleep(5)
+    cpu, after = cpu_s(pid), rss_mb(pid)
+    await asyncio.sleep(10)
+    busy = (cpu_s(pid) - cpu) / 10
+    stop.set()
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    return {
+        "streams": count,
+        "opened_s": round(took, 1),
+        "kb_a_stream": round((after - before) * 1024 / count, 1),
+        "rss_mb": round(after),
+        "cpu_share_idle": round(busy, 3),
+        "heartbeat_s": {"p50": spread(beats, 50), "p99": spread(beats, 99), "max": round(max(beats), 2)},
+    }
+
+
+def spread(values: list[float], percent: int, scale: float = 1.0) -> float:
+    """Return a percentile."""
+    if len(values) < 2:
+        return 0.0
+    return round(statistics.quantiles(values, n=100, method="inclusive")[percent - 1] * scale, 2)
+
+
+async def ask(port: int, kind: str) -> tuple[float, float, float]:
+    """Ask once; return seconds to the acceptance, to the first plan, and to the end."""
+    begun, started, planned = time.monotonic(), 0.0, 0.0
+    path, body = "/v1/chat", QUESTION
+    if kind == "dev":
+        path = "/runs/stream"
+        body = {"assistant_id": "bench", "input": QUESTION, "stream_mode": ["updates"]}
+    async for line in lines_of(port, path, body):
+        if not started and (b"run.started" in line or b"event: metadata" in line):
+            started = time.monotonic() - begun
+        if not planned and (b"plan.updated" in line or b'{"plan":' in line):
+            planned = time.monotonic() - begun
+    return started, planned, time.monotonic() - begun
+
+
+async def rate(port: int, pid: int, kind: str, seconds: float, clients: int) -> dict[str, Any]:
+    """Ask from several clients for some seconds."""
+    times: list[tuple[float, float, float]] = []
+    until = time.monotonic() + seconds
+
+    async def client() -> None:
+        while time.monotonic() < until:
+            times.append(await ask(port, kind))
+
+    await ask(port, kind)
+    cpu, begun = cpu_s(pid), time.monotonic()
+    await asyncio.gather(*(client() for _ in range(clients)))
+    took = time.monotonic() - begun
+    found: dict[str, Any] = {
+        "runs_a_s": round(len(times) / took, 2),
+        "cpu_ms_a_run": round((cpu_s(pid) - cpu) / max(1, len(times)) * 1000, 1),
+    }
+    for place, name in enumerate(("started_ms", "planned_ms", "ended_ms")):
+        values = [item[place] for item in times]
+        found[name] = {f"p{percent}": spread(values, percent, 1000) for percent in (50, 95, 99)}
+    return found
+
+
+def main() -> None:
+    """Measure and print JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=("open", "kill", "rate"))
+    parser.add_argument("--streams", type=int, default=500)
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seconds", type=float, default=10)
+    parser.add_argument("--clients", type=int, default=8)
+    parser.add_argument("--dev", action="store_true", help="LangGraph's server too.")
+    args = parser.parse_args()
+    if args.what == "open":
+        options = ("--tool-seconds", "120", "--heartbeat", "1", "--max-runs", str(args.streams + 8))
+        with target("ours", *options) as (port, pid):
+            print(json.dumps(asyncio.run(open_streams(port, pid, args.streams))))
+    elif args.what == "kill":
+        with tempfile.TemporaryDirectory() as home:
+            load, nursery = kill_under_load(Path(home), args.kills, seed=args.seed)
+            statuses = check(load, nursery)
+            calls, again = repeated_calls(nursery)
+            nursery.kill()
+            nursery.close()
+        found = {"kills": args.kills, "accepted": len(load.accepted), "statuses": statuses}
+        found |= {"followed_across_kills": len(load.followed), "tool_calls": calls, "called_again": again}
+        print(json.dumps(found))
+    else:
+        for kind in ("ours", "echo", *(("dev",) if args.dev else ()), "ours"):
+            with target(kind) as (port, pid):
+                found = asyncio.run(rate(port, pid, kind, args.seconds, args.clients))
+            print(json.dumps({"server": kind, **found}), flush=True)
+
+
+if __name__ == "__main__":
+    main()
