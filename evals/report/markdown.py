@@ -23,8 +23,9 @@ def summary_markdown(run: Run, comparison: Comparison | None = None) -> str:
         value = "-" if one.value is None else f"{one.value:.3f}"
         between = "-" if one.low is None or one.high is None else f"{one.low:.3f} to {one.high:.3f}"
         measure = escaped(one.metric) + ("" if one.higher_is_better else " (lower is better)")
+        failed = f"{one.errors} ({one.timeouts} timeouts)" if one.timeouts else str(one.errors)
         lines.append(
-            f"| {escaped(one.suite)} | {measure} | {one.n:,} | {value} | {between} | {one.errors} "
+            f"| {escaped(one.suite)} | {measure} | {one.n:,} | {value} | {between} | {failed} "
             f"| {one.undefined} |"
         )
     lines += ["", *_status(run)]

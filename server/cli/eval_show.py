@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,7 @@ def show_run(run: Run) -> None:
         value = "-" if one.value is None else f"{one.value:.3f}"
         between = "-" if one.low is None or one.high is None else f"{one.low:.3f} to {one.high:.3f}"
         failed = f"[red]{one.errors}[/]" if one.errors else "0"
+        failed += f" ({one.timeouts} timeouts)" if one.timeouts else ""
         arrow = "" if one.higher_is_better else " [dim](lower is better)[/]"
         table.add_row(
             escape(one.suite),
@@ -53,6 +55,8 @@ def show_run(run: Run) -> None:
     out_console().print(table)
     for skip in run.header.skipped:
         err_console().print(f"[yellow]skipped[/] {escape(skip.suite)}: {escape(skip.reason)}")
+    for metric, count, why in _without_score(run):
+        err_console().print(f"[yellow]no score[/] {escape(metric)}: {count} times, {escape(why)}")
     if summary.failed:
         kinds = ", ".join(f"{count} {kind}" for kind, count in summary.errors.items())
         err_console().print(f"[red]{summary.failed} samples failed[/] ({kinds}); they count as wrong")
@@ -65,6 +69,15 @@ def show_run(run: Run) -> None:
     cached = f", {summary.cached:,} answers from the cache" if summary.cached else ""
     out_console().print(f"{summary.done:,} samples in {summary.seconds:.1f} s{reused}{cached}")
     out_console().print(str(run.path), markup=False, soft_wrap=True)
+
+
+def _without_score(run: Run) -> list[tuple[str, int, str]]:
+    """Return the measures that alone have no score somewhere, how often, and why, the most frequent first."""
+    counts: Counter[tuple[str, str]] = Counter()
+    for record in run.records:
+        for metric, reason in record.scored.reasons.items():
+            counts[metric, reason.message if reason.kind == "undefined" else reason.kind] += 1
+    return [(metric, count, why) for (metric, why), count in counts.most_common()]
 
 
 def show_comparison(found: Comparison) -> None:
