@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
+from agents.courtesy import without_courtesy
 from agents.decompose import compared_names
 from core.contracts import AnswerType
 from core.text import content_words
@@ -48,7 +49,8 @@ class ParsedQuestion:
 
 @lru_cache(maxsize=64)  # every node of a run asks about the same question
 def parse_question(text: str) -> ParsedQuestion:
-    """Read what a question asks for. Pure; no model."""
+    """Read what a question asks for, without greetings and thanks. Pure; no model."""
+    text = without_courtesy(text)
     stem, options = split_options(text)
     kind: AnswerType = "choice" if options else _answer_type(stem)
     return ParsedQuestion(text, stem, kind, options, tuple(content_words(stem)))
