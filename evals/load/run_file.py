@@ -161,7 +161,9 @@ _ONES = (
 
 
 def _suite() -> Suite:
-    timed = [one for name, what in _WHAT.items() for one in quantile_scorers(name, times_of(name), what)]
+    timed = [
+        one for name, what in _WHAT.items() for one in quantile_scorers(f"{name}_ms", times_of(name), what)
+    ]
     rate = plain(
         "finished_per_s",
         _throughput,

@@ -206,9 +206,9 @@ def test_a_load_is_a_run_file_that_report_and_compare_read(tmp_path: Path) -> No
     assert run.summary.complete
     figures = {one.metric: one for one in run.summary.figures if not one.by}
     assert figures["whole_stream"].value == 0.0
-    assert figures["final_answer_p50"].low is not None
+    assert figures["final_answer_ms_p50"].low is not None
     assert figures["finished_per_s"].low is None
-    assert "final_answer_p95" in render_report(Shown(run=run))
+    assert "final_answer_ms_p95" in render_report(Shown(run=run))
     assert compare_runs(run, run).passed
     with pytest.raises(VidenceError, match="already"):
         write_run(run.path, found, plan, Settings(), server="s", protocol="vidence", identify=code)
