@@ -19,6 +19,7 @@ MODULES = (
     "languages",
     "ragas",
     "personas",
+    "operational",
     "robustness",
     "bias",
     "judging",
