@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 VIDENCE_TORCH_SPEC ?= torch==2.13.0
 EXTRAS := vision,rag,llm,evals,demo,serve,dev
 
-.PHONY: help setup setup-ml setup-ragas setup-vllm serve-vllm-test demo demo-server test test-ml test-marked lint typecheck format dev schemas diagram bench bench-retrieval eval finetune-smoke clean
+.PHONY: eval-gate eval-base help setup setup-ml setup-ragas setup-vllm serve-vllm-test demo demo-server test test-ml test-marked lint typecheck format dev schemas diagram bench bench-retrieval eval finetune-smoke clean
 
 help: ## List what a newcomer can do
 	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -104,6 +104,23 @@ eval: setup-ragas ## Run every eval suite at hand and write build/eval/report.ht
 	OMP_NUM_THREADS=1 $(BIN)/vidence eval run $(EVAL_SUITES) $(EVAL_OPTIONS) -o $(EVAL_RUN)
 	$(BIN)/vidence eval report $(EVAL_RUN) $(if $(EVAL_BASE),--base $(EVAL_BASE)) \
 		-o build/eval/report.html --markdown build/eval/summary.md
+
+# Cheap, deterministic suites of our own against a base run that is committed; a worse agent fails.
+EVAL_GATE_SUITES ?= routing own_tools passages
+EVAL_GATE_RUN := build/eval/gate.jsonl
+
+$(EVAL_GATE_RUN): setup FORCE
+	@mkdir -p build/eval && rm -f $@
+	OMP_NUM_THREADS=1 $(BIN)/vidence eval run $(EVAL_GATE_SUITES) -o $@ >/dev/null
+
+eval-gate: $(EVAL_GATE_RUN) ## Hold the agent against .ci/eval_base.jsonl on cheap suites (under a minute)
+	$(BIN)/vidence eval gate .ci/eval_base.jsonl $(EVAL_GATE_RUN)
+
+eval-base: $(EVAL_GATE_RUN) ## Renew .ci/eval_base.jsonl after a change on purpose; say why in the commit
+	$(BIN)/vidence eval baseline $(EVAL_GATE_RUN) -o .ci/eval_base.jsonl
+
+.PHONY: FORCE
+FORCE:
 
 finetune-smoke: setup-ml ## Train, merge, register, gate, serve and ask a tiny model (under 10 minutes)
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.finetune_smoke

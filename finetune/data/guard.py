@@ -64,7 +64,7 @@ class EvalIndex(SeenIndex):
 
 
 def check_against(
-    rows: Sequence[TrainRow | PreferenceRow], dataset: Dataset, index: EvalIndex, cache: PrintCache
+    rows: Sequence[TrainRow | PreferenceRow], dataset: Dataset, index: SeenIndex, cache: PrintCache
 ) -> list[Overlap]:
     """Return the rows that are also evaluation data, each with its first reason.
 

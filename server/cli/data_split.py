@@ -65,8 +65,10 @@ def check(
     """Look for rows that are also evaluation data; exits with 1 when there are any and --out was not given.
 
     A row overlaps when its image is there (same file, same pixels, or nearly), or when it has no image and
-    its question is there.
+    its question is there. The eval data sets of the data folder (vidence eval dataset) count without being
+    named.
     """
+    from evals.production.store import measured_on
     from finetune.data.guard import EvalIndex, check_against, counted
     from finetune.data.rows import Step
     from finetune.data.views import derive, rows_of
@@ -79,7 +81,10 @@ def check(
         own = PrintCache(dataset.folder / "prints.db")
         with counting_stages(as_json) as progress:
             index = EvalIndex.of(against, known, progress)
+            made = measured_on(load_settings().root, known)
             found = check_against(rows, dataset, index, own)
+            known_rows = {one.row for one in found}
+            found += [one for one in check_against(rows, dataset, made, own) if one.row not in known_rows]
         if not index.images and not index.questions:
             raise invalid_input(
                 f"No image and no question was found in {', '.join(map(str, against))}",
@@ -93,8 +98,8 @@ def check(
         body = {
             "name": name,
             "rows": len(rows),
-            "known_images": index.images,
-            "known_questions": len(index.questions),
+            "known_images": index.images + made.images,
+            "known_questions": len(index.questions) + len(made.questions),
             "overlap": len(found),
             "reasons": reasons,
             "examples": examples,
@@ -117,7 +122,7 @@ def check(
         else:
             out_console().print(
                 f"{escape(name)}: {len(found):,} of {len(rows):,} rows are evaluation data "
-                f"(looked for {index.images:,} images and {len(index.questions):,} questions)"
+                f"(looked for {body['known_images']:,} images and {body['known_questions']:,} questions)"
             )
             show_reasons(reasons, examples)
         if found and not out:

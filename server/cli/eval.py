@@ -14,6 +14,7 @@ import typer
 from core.errors import EXIT_GATE_FAILED, invalid_input
 from core.settings import Settings, load_settings
 from server.cli.counting import counting_stages
+from server.cli.eval_baseline import baseline
 from server.cli.eval_canaries import canaries
 from server.cli.eval_dataset import app as dataset_app
 from server.cli.eval_load import load
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True)
 app.command()(load)
 app.command()(canaries)
+app.command()(baseline)
 app.command()(upload)
 app.add_typer(dataset_app, name="dataset", help="Make eval data sets of rated answers.")
 app.command("ragas")(ragas)
