@@ -102,3 +102,10 @@ _WORDS: dict[str, Callable[[random.Random], str]] = {"name": person, "time": _ti
 
 def _plain(text: str) -> Value:
     return Value(text, (text,))
+
+
+def drug(number: int) -> str:
+    """Return the name of a drug that does not exist, another one for each number."""
+    rng = random.Random(f"drug-{number}")  # noqa: S311 - made-up data, no secret
+    middle = "".join(rng.choice("bdfglmnprstvz") + rng.choice("aeio") for _ in range(2))
+    return f"{rng.choice(_STARTS)}{middle}{rng.choice(('mab', 'tine', 'prol', 'zide', 'statol', 'nex'))}"

@@ -61,7 +61,8 @@ def modalities(place: Place) -> Iterator[Sample]:
         )
 
 
-def _split(sample: Sample, seed: int) -> Output:
+def split(sample: Sample, seed: int) -> Output:
+    """Split a question by rules; the answer holds the steps, none where it is left whole."""
     parts = decompose(sample.input["question"])
     places = {part.id: place for place, part in enumerate(parts)}
     steps = [
@@ -74,7 +75,8 @@ def _split(sample: Sample, seed: int) -> Output:
     return Output(answer=steps)
 
 
-def _questions(sample: Sample, output: Output) -> list[str]:
+def questions_of(sample: Sample, output: Output) -> list[str]:
+    """Return the questions of the steps; the question itself where there are none."""
     return [step["question"] for step in output.answer] or [sample.input["question"]]
 
 
@@ -94,9 +96,9 @@ def gold_steps(decomposition: list[str]) -> list[Step]:
     "strategyqa_parts",
     family="planning",
     needs="multihop_text",
-    open_solver=function_solver(_split),
+    open_solver=function_solver(split),
     scorers=(
-        metric_scorer("decomposition_f1", _questions),
+        metric_scorer("decomposition_f1", questions_of),
         metric_scorer("dependency_f1", _steps, lambda sample: gold_steps(sample.target), judged=False),
     ),
 )

@@ -42,7 +42,7 @@ def test_every_suite_says_what_it_is_and_is_found_by_its_name() -> None:
     for suite in found:
         assert suite.description
         assert suite.description.endswith((".", ")")) or suite.name == "routing"
-        assert suite.scorers
+        assert suite.scorers or suite.open_scorers
         if suite.needs:
             assert suite.missing(NOWHERE) == suite.needs
     assert {"passages", "answers", "drawn_charts", "drawn_receipts", "own_tools", "own_code"} <= {
