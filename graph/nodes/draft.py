@@ -6,6 +6,8 @@ and what they say starts no round of tools. A served model is asked then, so tha
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +17,7 @@ from agents.answer.direct import direct_answer
 from agents.compose import compose
 from agents.quarantine import statements
 from agents.question import ParsedQuestion, parse_question
+from agents.spelling import mended, suspects
 from core.contracts import Candidate, Evidence
 from graph.budget import exhausted
 from graph.gather import evidence_of
@@ -82,11 +85,20 @@ async def _propose(question: ParsedQuestion, need: Need, state: State, services:
         services.store, state["run_id"], [*need.support, *need.routes]
     )
     kept = await reselected(question, evidence, state, services)
+    question = await _mended(question, kept.evidence, state)
     task = AnswerTask(
         question, statements(kept.evidence, question.keywords), need.routes[0].id, image_sizes(state)
     )
     proposals = await propose_aside(services.extractors, task)
     return replace(proposals, failed=(*proposals.failed, *kept.failed))
+
+
+async def _mended(question: ParsedQuestion, evidence: Sequence[Evidence], state: State) -> ParsedQuestion:
+    """Return the question as it was meant; terms of medicine that differ in a letter are left as they are."""
+    medical = profile_of(state).name == "medical" or any(item.kind == "pubmed" for item in evidence)
+    if medical or not suspects(question, evidence):
+        return question
+    return await asyncio.to_thread(mended, question, evidence)
 
 
 async def _assemble(
