@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from agents.answer.base import AnswerTask
+from agents.answer.enumerated import asks_for_list, listed
 from agents.answer.relevance import bag, key, relevance
 from agents.answer.spans import Span, kind_needs_value, spans
 from agents.answer.studied import reporting
@@ -28,6 +29,8 @@ _MIN_COVERAGE = 0.28
 _MISSING_ENTITY = 0.35
 """What is left of a score when a name, number or code of the question is not in the passage."""
 _CANDIDATES = 5
+_AGREEMENT = 0.6
+"""How much of its own score another document with the same answer adds, of what is left to 1."""
 _TYPES: dict[Want, AnswerType] = {
     "number": "number", "measure": "number", "percent": "percent", "money": "money", "date": "date",
     "year": "date", "time": "time", "person": "name", "yes_no": "yes_no", "list": "list",
@@ -62,10 +65,33 @@ class PassageExtractor:
             for scored in ranked[:12]
             for candidate in _answers(scored, task.question, want, task.subquestion_id)
         ]
-        unique: dict[str, Candidate] = {}
-        for candidate in sorted(found, key=lambda item: -item.score):
-            unique.setdefault(candidate.short_answer.lower(), candidate)
-        return list(unique.values())[:_CANDIDATES]
+        best = _agreed(found)[:_CANDIDATES]
+        if asks_for_list(task.question):
+            near = [(scored.unit, scored.score) for scored in ranked[:12]]
+            several = listed(near, task.question, task.subquestion_id)
+            # What enumerates is asked for; a single thing stands in only where nothing does.
+            best = [several, *best[: _CANDIDATES - 1]] if several else best
+        return best
+
+
+def _agreed(found: Sequence[Candidate]) -> list[Candidate]:
+    """Return each short answer once, best first; the more documents give it, the surer it is."""
+    groups: dict[str, list[Candidate]] = {}
+    for candidate in sorted(found, key=lambda item: -item.score):
+        groups.setdefault(candidate.short_answer.lower(), []).append(candidate)
+    agreed = []
+    for group in groups.values():
+        score, seen = group[0].score, {_source(group[0])}
+        for other in group[1:]:
+            if _source(other) not in seen:
+                seen.add(_source(other))
+                score += (1.0 - score) * _AGREEMENT * other.score
+        agreed.append(group[0].model_copy(update={"score": round(score, 4)}))
+    return sorted(agreed, key=lambda item: -item.score)
+
+
+def _source(candidate: Candidate) -> str:
+    return candidate.claims[0].citations[0].source
 
 
 def _rank(units: Sequence[Unit], question: ParsedQuestion) -> list[_Scored]:
