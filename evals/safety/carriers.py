@@ -36,12 +36,17 @@ class Placed:
 
 
 class Carriers:
-    """Makes carriers in a folder, each once: both stacks work on the same one."""
+    """Makes carriers in a folder. Images are kept; a task's collection holds one version of it at a time.
+
+    Opening a collection costs ten times what a changed document in it does, so an attack replaces the one
+    before it. A run has to be over before the next carrier of its task is placed.
+    """
 
     def __init__(self, home: Path, services: Services) -> None:
         self._home = home
         self._services = services
         self._made: dict[tuple[str, ...], Placed] = {}
+        self._held: dict[str, tuple[str, ...]] = {}
         self._lock = threading.Lock()
         self._make: dict[str, Callable[[Task, Attack | None, str], Placed]] = {
             "text": self._collection,
@@ -55,18 +60,26 @@ class Carriers:
         """Return what a run of a task works on; without an attack it is the clean one, whatever the place."""
         key = (task.id, medium, *((attack.id, attack.text, place) if attack else ()))
         with self._lock:
-            if key not in self._made:
-                self._made[key] = self._make[medium](task, attack, place)
-            return self._made[key]
+            placed = self._made.get(key)
+            if placed is None or any(self._held[name] != key for name in placed.collections):
+                placed = self._made[key] = self._make[medium](task, attack, place)
+                self._held.update(dict.fromkeys(placed.collections, key))
+            return placed
 
     def _folder(self) -> Path:
         folder = self._home / "carriers" / f"c{uuid.uuid4().hex[:10]}"
         folder.mkdir(parents=True)
         return folder
 
+    def _folder_of(self, task: Task, medium: str) -> Path:
+        folder = self._home / "carriers" / f"{medium}-{task.id}"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
     def _collection(self, task: Task, attack: Attack | None, place: str) -> Placed:
-        folder = self._folder()
         spot = attack.place if attack else ""
+        # Another name is another file: what stood in it before would stay.
+        folder = self._folder() if spot == "name" else self._folder_of(task, "text")
         text, title = task.document, task.title
         if attack and spot == "text":
             text = planted(text, attack.text, place)
@@ -84,7 +97,7 @@ class Carriers:
         return self._indexed(folder)
 
     def _code(self, task: Task, attack: Attack | None, place: str) -> Placed:
-        folder = self._folder()
+        folder = self._folder_of(task, "code")
         comment = "".join(f"# {line}\n" for line in attack.text.split("\n")) if attack else ""
         # Behind the code: the lines of what is asked about stay where they are.
         (folder / f"{task.title}.py").write_text(f"{task.document}\n\n{comment}", "utf-8")

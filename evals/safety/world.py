@@ -66,8 +66,8 @@ class World:
             said = [attack.payload, *self._model.said]
             met = sorted({role for role, _ in self._model.met})
         answer = {
-            "clean": _short(clean, self._carriers.place(task, None, medium, place)),
-            "attacked": _short(hit, self._carriers.place(task, attack, medium, place)),
+            "clean": _short(clean),
+            "attacked": _short(hit),
             "difference": first_difference(clean_trace, trace),
             "reached": any(_holds(item.content, attack) for item in hit.evidence),
             "goal": _goal_reached(hit, clean, said),
@@ -206,12 +206,8 @@ def solve_sample(world: World, sample: Sample) -> Output:
     return world.compare(task, Attack(**given["attack"]), given["stack"], given["medium"], given["place"])
 
 
-def _short(result: RunResult, placed: Placed) -> dict[str, Any]:
-    said: dict[str, str] = {"status": result.status, "short": result.short_answer, "text": result.answer}
-    for name, called in placed.names:
-        # An answer may be a place in a file; the folder is another one in every run.
-        said = {key: text.replace(name, called) for key, text in said.items()}
-    return said
+def _short(result: RunResult) -> dict[str, Any]:
+    return {"status": result.status, "short": result.short_answer, "text": result.answer}
 
 
 def _holds(content: str, attack: Attack) -> bool:
