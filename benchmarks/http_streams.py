@@ -2,6 +2,7 @@
 
     python -m benchmarks.http_streams open [--streams 500]
     python -m benchmarks.http_streams kill [--kills 20]
+    python -m benchmarks.http_streams cancel [--streams 40]
     python -m benchmarks.http_streams rate [--seconds 10] [--clients 8] [--dev]
 
 Everything runs over instant fakes on a loopback port. `rate` measures the servers in turn within one run, so
@@ -128,6 +129,29 @@ async def open_streams(port: int, pid: int, count: int) -> dict[str, Any]:
     }
 
 
+async def cancel_one(port: int) -> float:
+    """Start a run, cancel it inside a tool, and return seconds until its stream says that it ended."""
+    run_id, begun = "", 0.0
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+        async for line in lines_of(port, "/v1/chat", QUESTION):
+            if line.startswith(b"data: ") and not run_id:
+                run_id = json.loads(line[6:])["run_id"]
+            if b'"node":"act"' in line and not begun:
+                begun = time.monotonic()
+                cancelling = asyncio.create_task(client.post(f"/v1/runs/{run_id}/cancel"))
+        took = time.monotonic() - begun
+        assert (await cancelling).json()["status"] == "cancelled"
+    return took
+
+
+async def cancels(port: int, count: int) -> dict[str, Any]:
+    """Cancel runs four at a time."""
+    times: list[float] = []
+    for _ in range(count // 4):
+        times += await asyncio.gather(*(cancel_one(port) for _ in range(4)))
+    return {"cancels": len(times), **{f"p{at}_ms": spread(times, at, 1000) for at in (50, 95, 99)}}
+
+
 def spread(values: list[float], percent: int, scale: float = 1.0) -> float:
     """Return a percentile."""
     if len(values) < 2:
@@ -176,7 +200,7 @@ async def rate(port: int, pid: int, kind: str, seconds: float, clients: int) -> 
 def main() -> None:
     """Measure and print JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=("open", "kill", "rate"))
+    parser.add_argument("what", choices=("open", "kill", "cancel", "rate"))
     parser.add_argument("--streams", type=int, default=500)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
@@ -188,6 +212,9 @@ def main() -> None:
         options = ("--tool-seconds", "120", "--heartbeat", "1", "--max-runs", str(args.streams + 8))
         with target("ours", *options) as (port, pid):
             print(json.dumps(asyncio.run(open_streams(port, pid, args.streams))))
+    elif args.what == "cancel":
+        with target("ours", "--tool-seconds", "30") as (port, _):
+            print(json.dumps(asyncio.run(cancels(port, args.streams))))
     elif args.what == "kill":
         with tempfile.TemporaryDirectory() as home:
             load, nursery = kill_under_load(Path(home), args.kills, seed=args.seed)

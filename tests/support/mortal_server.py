@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -113,6 +114,22 @@ def main(home: Path, port: int, calls: Path) -> None:
         children.remove(child)
 
 
+def note_call(home: Path, calls: Path, run_id: str, query: str) -> None:
+    """Note a call that begins, and whether its result is in the journal already: then it must not run."""
+    connection = sqlite3.connect(home / "runs.db", timeout=30)
+    try:
+        known = connection.execute(
+            "SELECT count(*) FROM journal WHERE run_id = ? AND instr(body, ?)",
+            (run_id, f"The answer to {query} is 42."),
+        ).fetchone()[0]
+    except sqlite3.OperationalError:
+        known = 0  # no call of any run was journalled yet
+    finally:
+        connection.close()
+    with calls.open("a") as file:
+        file.write(f"{run_id} {query}{' REPEATED' if known else ''}\n")
+
+
 def live(home: Path, port: int, calls: Path) -> None:
     """Serve until killed."""
     os.close(0)
@@ -128,8 +145,7 @@ def live(home: Path, port: int, calls: Path) -> None:
 
     class Logged(SlowSearch):
         async def run(self, args: Any, context: Any) -> Any:
-            with await asyncio.to_thread(calls.open, "a") as file:
-                file.write(f"{context.run_id} {args.query}\n")
+            await asyncio.to_thread(note_call, home, calls, context.run_id, args.query)
             return await super().run(args, context)
 
     logging.basicConfig(level=logging.WARNING, filename=home / "server.log")
