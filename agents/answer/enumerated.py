@@ -78,8 +78,8 @@ def listed(scored: Sequence[tuple[Unit, float]], question: ParsedQuestion, need:
     top = max(one.score for one in found)
     chosen = [one for one in found if one.score >= _NEAR * top][:_MOST_SENTENCES]
     wanted = _count(question.stem)
-    items = list(dict.fromkeys(item for one in chosen for item in one.items))
-    unique = [item for place, item in enumerate(items) if not _repeats(item, items[:place])]
+    named = list(dict.fromkeys(item for one in chosen for item in one.items))
+    unique = [item for place, item in enumerate(named) if not _repeats(item, named[:place])]
     kept = unique[: wanted or _MOST_ITEMS]
     used = [one for one in chosen if set(one.items) & set(kept)]
     claims = [" ".join(one.unit.text.split()) for one in used]
