@@ -52,7 +52,7 @@ def test_words_names_and_codes_are_left_as_they_are(asked: str) -> None:
 
 
 def test_what_could_be_two_words_is_not_decided() -> None:
-    text = "Strokes and stroked cats in the harbour."
+    text = "Two strokes, and stroked cats in the harbour."
     assert read("Did it stop strokex?", text) == "Did it stop strokex?"
 
 
