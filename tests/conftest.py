@@ -14,6 +14,7 @@ os.environ.update(
     TRANSFORMERS_OFFLINE="1",
     LANGSMITH_TRACING="false",
     ANONYMIZED_TELEMETRY="False",
+    RAGAS_DO_NOT_TRACK="true",
     LANGGRAPH_STRICT_MSGPACK="true",
     # Subprocesses are outside pytest's socket switch: this port refuses at once.
     VIDENCE_PUBMED_BASE_URL="http://127.0.0.1:9",

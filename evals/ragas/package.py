@@ -1,4 +1,4 @@
-"""The package `ragas` itself: found, loaded once, and kept from reporting its use.
+"""The package `ragas` itself: found and loaded once.
 
 RAGAS 0.4.3 imports `langchain_community.chat_models.vertexai`, which langchain-community 0.4.2 removed: hence
 the pin in pyproject.toml, and `tests/evals/ragas/test_package.py`, which fails once the pin can go.
@@ -6,7 +6,6 @@ the pin in pyproject.toml, and `tests/evals/ragas/test_package.py`, which fails 
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
@@ -15,7 +14,6 @@ from typing import Any
 from core.errors import unavailable
 
 EXTRA = "the extra `ragas` is not installed (make setup-ragas)"
-_QUIET = "RAGAS_DO_NOT_TRACK"
 
 
 @dataclass(frozen=True)
@@ -44,12 +42,12 @@ def lacking() -> str:
 def load_ragas() -> Ragas:
     """Load RAGAS. Blocking: the first time it takes some seconds.
 
-    It sends nothing about its use unless the variable RAGAS_DO_NOT_TRACK says `false`.
+    It sends nothing about its use: the command line sets RAGAS_DO_NOT_TRACK unless the user has set it, and
+    none of what is used here reports by itself.
 
     Raises:
         VidenceError: `unavailable` when it is not installed or does not fit what is.
     """
-    os.environ.setdefault(_QUIET, "true")
     try:
         from ragas.dataset_schema import SingleTurnSample
         from ragas.embeddings.base import BaseRagasEmbedding

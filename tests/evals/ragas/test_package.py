@@ -69,19 +69,19 @@ def test_a_package_that_does_not_fit_is_a_typed_error_that_says_what_to_do():
 def test_ragas_reports_nothing_of_its_use_unless_the_user_turned_it_on(given, expected):
     variables = {} if given is None else {"RAGAS_DO_NOT_TRACK": given}
     environment = {name: value for name, value in os.environ.items() if name != "RAGAS_DO_NOT_TRACK"}
+    code = (
+        "import sys; sys.argv = ['vidence', '--help']\n"
+        "from server.cli.main import run\n"
+        "try:\n    run()\nexcept SystemExit:\n    pass\n"
+        "from evals.ragas.package import load_ragas; load_ragas()\n"
+        "from ragas._analytics import do_not_track; print(do_not_track())"
+    )
     done = subprocess.run(
-        [
-            sys.executable,
-            "-W",
-            "error",
-            "-c",
-            "from evals.ragas.package import load_ragas; load_ragas()\n"
-            "from ragas._analytics import do_not_track; print(do_not_track())",
-        ],
+        [sys.executable, "-W", "error", "-c", code],
         capture_output=True,
         text=True,
         check=False,
         timeout=120,
         env={**environment, **variables},
     )
-    assert done.stdout.strip() == expected, done.stderr
+    assert done.stdout.splitlines()[-1] == expected, done.stderr
