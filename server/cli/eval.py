@@ -19,7 +19,8 @@ from server.cli.eval_canaries import canaries
 from server.cli.eval_dataset import app as dataset_app
 from server.cli.eval_load import load
 from server.cli.eval_ragas import ragas
-from server.cli.eval_show import show_comparison, show_run, show_suites, show_trends
+from server.cli.eval_show import show_comparison, show_run, show_suites
+from server.cli.eval_trends import show_trends, trends_body
 from server.cli.eval_upload import upload, upload_finished
 from server.cli.output import emit_json, err_console, handle_errors, out_console
 
@@ -269,16 +270,22 @@ def trends(
     files: Annotated[list[Path], typer.Argument(help="Run files of several versions.", metavar="FILE...")],
     as_json: AsJson = False,
 ) -> None:
-    """Show how every measure went over many runs, oldest first."""
+    """Show how every measure went over many runs, oldest first.
+
+    Where the samples of a suite, or the measure itself, changed between two runs, a bar stands between their
+    values: across it they say nothing, and the change is counted from there.
+    """
     with handle_errors(as_json):
+        from evals.compare.trends import in_order
         from evals.compare.trends import trends as over
         from evals.run.file import read_run
 
-        found = over([read_run(path) for path in files])
+        runs = in_order([read_run(path) for path in files])
+        found = over(runs)
         if as_json:
-            emit_json({"trends": [one.model_dump(mode="json") for one in found]})
+            emit_json(trends_body(runs, found))
         else:
-            show_trends(found)
+            show_trends(runs, found)
 
 
 def _compare(base: Path, new: Path, rules: GateConfig, as_json: bool) -> None:

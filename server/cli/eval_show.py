@@ -14,7 +14,6 @@ from server.cli.output import err_console, out_console
 
 if TYPE_CHECKING:
     from evals.compare.decide import Comparison
-    from evals.compare.trends import Trend
     from evals.run.file import Run
 
 _VERDICTS = {"regressed": "[red]regressed[/]", "improved": "[green]improved[/]", "same": "same"}
@@ -107,12 +106,3 @@ def show_comparison(found: Comparison) -> None:
     for reason in found.reasons:
         out.print(f"[red]-[/] {escape(reason)}")
     out.print("[green]passed[/]" if found.passed else "[red]refused[/]")
-
-
-def show_trends(found: Sequence[Trend]) -> None:
-    """Print a line a measure: its values, oldest first."""
-    table = Table("suite", "metric", "values, oldest first", "change")
-    for one in found:
-        values = " ".join(f"{point.value:.3f}" for point in one.points)
-        table.add_row(escape(one.suite), escape(one.metric), values, f"{one.change:+.3f}")
-    out_console().print(table)
