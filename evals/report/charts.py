@@ -53,8 +53,8 @@ def bar(figure: Figure, base: Figure | None = None) -> Bar | None:
 
 
 def line(trend: Trend) -> Line | None:
-    """Draw a trend small; None with fewer than two points."""
-    values = [point.value for point in trend.points]
+    """Draw a trend small, from where its samples last changed; None with fewer than two points."""
+    values = [point.value for point in trend.points[trend.breaks[-1] if trend.breaks else 0 :]]
     if len(values) < 2:
         return None
     low, high = min(values), max(values)
