@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.common import Figures, add_output_options, print_figures
-from benchmarks.planted_falls import churn, decided, families, plant, regressed
+from benchmarks.planted_falls import churn, decided, families, plant, refused
 from evals.compare.decide import FALLS, verdicts
 from evals.compare.mde import needed
 from evals.compare.pairs import Part
@@ -86,7 +86,7 @@ def measure_run(args: argparse.Namespace) -> tuple[Figures, bool]:
     names = args.family or families(run)
     rows = {name: _planted(run, config, name, args) for name in names}
     alarms = sum(
-        bool(regressed(decided(run, churn(run, args.churn, np.random.default_rng([7, seed])), config)))
+        bool(refused(decided(run, churn(run, args.churn, np.random.default_rng([7, seed])), config), config))
         for seed in range(args.pairs)
     )
     least = math.ceil(LEAST_CAUGHT * args.seeds)
@@ -111,7 +111,7 @@ def _planted(run: Run, config: GateConfig, name: str, args: argparse.Namespace) 
     for seed in range(args.seeds):
         rng = np.random.default_rng(seed)
         new, fell = plant(churn(run, args.churn, rng), [name], args.fall, rng)
-        caught += name in regressed(decided(run, new, config))
+        caught += name in refused(decided(run, new, config), config)
     units = {
         suite.name: len({one.sample.unit for one in run.records if one.sample.suite == suite.name})
         for suite in run.header.suites

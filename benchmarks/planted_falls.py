@@ -98,9 +98,16 @@ def decided(base: Run, new: Run, config: GateConfig) -> Comparison:
     return compare_runs(base, new, config.model_copy(update={"resamples": 100}))
 
 
-def regressed(comparison: Comparison) -> set[str]:
-    """Return the families of which a part is refused."""
-    return {part.family for part in comparison.parts if part.verdict == "regressed"}
+def refused(comparison: Comparison, config: GateConfig) -> set[str]:
+    """Return the families of which a part regressed, or fell further than their rules let it."""
+    found = set()
+    for part in comparison.parts:
+        change = part.difference.value
+        most = config.runs.of(part.family).max_fall
+        too_far = most is not None and (-change if part.higher_is_better else change) > most
+        if part.verdict == "regressed" or too_far:
+            found.add(part.family)
+    return found
 
 
 def _mean(records: list[Record], name: str) -> float | None:

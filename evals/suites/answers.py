@@ -109,7 +109,7 @@ INVENTED = Scorer(
     "invented",
     invented,
     higher_is_better=False,
-    judged=False,  # `answers` judges it; elsewhere it is shown, and a gate file may set its limit
+    judged=False,  # `answers` judges it; elsewhere it is shown
     help="Share of citations that are no evidence of the run, or whose quote is not in it.",
 )
 ANSWERED = Scorer(

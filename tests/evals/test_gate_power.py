@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from benchmarks.gate_power import main
-from benchmarks.planted_falls import churn, decided, families, leading, plant, regressed
+from benchmarks.planted_falls import churn, decided, families, leading, plant, refused
+from evals.compare.rules import FamilyRules, RunRules
 from evals.gate import GateConfig
 from evals.run.file import Run, RunFile, read_run
 from evals.run.header import Code, Header, MetricHeader, SuiteHeader
@@ -100,10 +101,20 @@ def test_the_gate_names_the_family_that_fell_and_passes_what_is_equal(tmp_path: 
     for family in families(run):
         rng = np.random.default_rng(2)
         new, _ = plant(churn(run, 0.1, rng), [family], 0.2, rng)
-        assert regressed(decided(run, new, config)) == {family}
+        assert refused(decided(run, new, config), config) == {family}
         better, _ = plant(run, [family], 0.2, np.random.default_rng(3))
-        assert regressed(decided(better, run, config)) == set(), "rising is no fall"
+        assert refused(decided(better, run, config), config) == set(), "rising is no fall"
     assert decided(run, run, config).passed
+
+
+def test_a_family_too_small_for_the_test_is_refused_by_how_far_it_may_fall(tmp_path: Path) -> None:
+    run = made(tmp_path, 12)
+    new, _ = plant(run, ["answers"], 0.2, np.random.default_rng(2))
+    plain = GateConfig()
+    assert refused(decided(run, new, plain), plain) == set()
+    strict = GateConfig(runs=RunRules(families={"answers": FamilyRules(max_fall=0.15)}))
+    assert refused(decided(run, new, strict), strict) == {"answers"}
+    assert not decided(run, new, strict).passed
 
 
 def test_too_few_samples_miss_falls_and_the_command_says_so(
