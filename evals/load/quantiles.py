@@ -31,12 +31,10 @@ def quantile(values: Sequence[float], q: float, confidence: float = 0.95) -> Qua
     """
     if not values:
         return None
-    from scipy.stats import binom
-
     found = sorted(values)
     n = len(found)
     tail = (1 - confidence) / 2
-    first, last = int(binom.ppf(tail, n, q)), int(binom.ppf(1 - tail, n, q)) + 1
+    first, last = _least(tail, n, q), _least(1 - tail, n, q) + 1
     return Quantile(
         q=q,
         n=n,
@@ -44,3 +42,11 @@ def quantile(values: Sequence[float], q: float, confidence: float = 0.95) -> Qua
         low=found[first - 1] if first >= 1 else None,
         high=found[last - 1] if last <= n else None,
     )
+
+
+def _least(level: float, n: int, q: float) -> int:
+    """Return the least k with a chance of at least `level` that no more than k of n lie below."""
+    from scipy.special import bdtr, bdtrik  # scipy.stats has this too, and takes a second to import
+
+    k = math.ceil(bdtrik(level, n, q))
+    return k - 1 if k > 0 and bdtr(k - 1, n, q) >= level else k

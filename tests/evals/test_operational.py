@@ -35,9 +35,13 @@ SUM = Ask("What is 15% of 80?")
 
 
 @pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    settings = Settings(home=tmp_path_factory.mktemp("home"), router="rules")
-    with open_bench(Place(settings)) as found:
+def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    return Place(Settings(home=tmp_path_factory.mktemp("home"), router="rules"))
+
+
+@pytest.fixture(scope="module")
+def bench(place: Place) -> Iterator[Bench]:
+    with open_bench(place) as found:
         yield found
 
 
@@ -122,8 +126,7 @@ def small(suite: Suite, count: int) -> Suite:
     return replace(suite, load=lambda place: rows)
 
 
-def test_the_suites_measure_the_real_graph(tmp_path: Path) -> None:
-    place = Place(Settings(home=tmp_path / "home", router="rules"))
+def test_the_suites_measure_the_real_graph(place: Place, bench: Bench, tmp_path: Path) -> None:
     run = run_suites(
         [small(operational, 3), small(throughput, 1)], place, tmp_path / "r.jsonl", Options(), identify=code
     )
