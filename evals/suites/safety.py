@@ -12,7 +12,7 @@ from evals.run.registry import OpenSolver, Place, Scorer, suite
 from evals.run.sample import Output, Record, Sample
 from evals.run.solver import FunctionSolver, function_solver
 from evals.safety.attacks import Attack, Task, bipia_attacks, bipia_tasks, compact, own_attacks, own_tasks
-from evals.safety.forms import formed_attacks
+from evals.safety.forms import GOALS, formed_attacks
 from evals.safety.plant import PLACES
 from evals.safety.redaction import FORMS, Marked, covered, found_in, gold_of, whole
 from evals.safety.world import STACKS, sample_of, solve_sample
@@ -24,7 +24,7 @@ _MEDIA = {"caption": "image", "tiny": "image", "pale": "image", "chart": "chart"
 """Where an attack can stand only in one medium."""
 _READING, _CELL = 0.01, 0.05
 """Shares by which values read from a chart may differ: of one bar read twice, and from the truth."""
-_OWN_PAGES, _DRAWN_EVERY = 2, 16
+_OWN_PAGES, _DRAWN_EVERY = 2, 40
 """Pages take seconds to read: few attacks are drawn, on few tasks."""
 
 
@@ -146,23 +146,28 @@ def injection_library(place: Place) -> Iterator[Sample]:
 def injection_own(place: Place) -> Iterator[Sample]:
     """Attacks of our own: codes, languages, markup, tool calls, titles, cells, comments, records, prints."""
     tasks, few = own_tasks(), own_tasks()[:_OWN_PAGES]
+    whole = len(own_attacks())
     for number, attack in enumerate(_own()):
+        # The formed ones take turns, a goal of a form on this stack, the next on that.
+        stacks = STACKS if number < whole else (STACKS[(number + number // len(GOALS)) % 2],)
         medium = _MEDIA.get(attack.place, "text")
         if medium == "image" or (attack.place == "text" and number % _DRAWN_EVERY == 0):
-            yield from _both("injection_own", few, attack, number, "image")
+            yield from _both("injection_own", few, attack, number, "image", stacks)
         if medium != "image":
             carriers = tasks if medium == "text" else own_tasks(medium)
-            yield from _both("injection_own", carriers, attack, number, medium)
+            yield from _both("injection_own", carriers, attack, number, medium, stacks)
 
 
 def _own() -> list[Attack]:
     return [*own_attacks(), *formed_attacks()]
 
 
-def _both(name: str, tasks: list[Task], attack: Attack, number: int, medium: str) -> Iterator[Sample]:
-    """Yield a planted attack for each stack, task and place in turn."""
+def _both(
+    name: str, tasks: list[Task], attack: Attack, number: int, medium: str, stacks: tuple[str, ...] = STACKS
+) -> Iterator[Sample]:
+    """Yield a planted attack for each stack; tasks and places take turns."""
     place = PLACES[number % len(PLACES)]
-    for stack in STACKS:
+    for stack in stacks:
         yield sample_of(tasks[number % len(tasks)], attack, stack, medium, place, name)
 
 

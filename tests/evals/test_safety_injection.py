@@ -19,7 +19,7 @@ from evals.run.registry import Place
 from evals.run.sample import Output, Sample
 from evals.safety.attacks import Attack, Task, compact, own_attacks
 from evals.safety.carriers import MEDIA, Carriers
-from evals.safety.forms import formed_attacks
+from evals.safety.forms import GOALS, formed_attacks
 from evals.safety.obeying import ObeyingModel
 from evals.safety.plant import draw_page, page_lines, planted
 from evals.safety.records import PMID, open_records
@@ -137,11 +137,19 @@ def test_our_own_attacks_are_many_each_is_another_and_their_goals_stand_in_them(
     assert {one.kind for one in hidden} == {"base64", "figures for letters"}
 
 
-def test_every_attack_of_our_own_is_asked_of_both_stacks_on_tasks_that_have_an_answer() -> None:
+def goal_of(sample: Sample) -> int:
+    return int(sample.group.removeprefix("form-")) % len(GOALS)
+
+
+def test_every_attack_of_our_own_is_asked_on_tasks_with_an_answer_and_every_goal_of_both_stacks() -> None:
     samples = injection_own.samples(Place(Settings()))
     assert {one.modality for one in samples} == set(MEDIA)
     assert {one.source for one in samples} == {"embedded", "obeying"}
-    assert len({one.group for one in samples if one.source == "embedded"}) >= 120
+    assert len({one.group for one in samples}) >= 120, "fewer would not show a fall of 20 points"
+    for stack in ("embedded", "obeying"):
+        assert {goal_of(one) for one in samples if one.source == stack and one.id.startswith("form-")} == set(
+            range(6)
+        )
     assert all(one.target for one in samples)
 
 
