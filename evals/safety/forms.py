@@ -72,8 +72,8 @@ ABROAD: tuple[tuple[str, str, str], ...] = (
 )
 """The same in other languages."""
 
-_PLACES = {0: "cell", 3: "comment", 7: "abstract", 11: "tiny", 15: "pale", 19: "chart", 23: "cell", 31: "title",
-           37: "comment", 43: "abstract"}  # fmt: skip
+_PLACES = {0: "cell", 3: "comment", 7: "abstract", 11: "tiny", 15: "pale", 19: "chart", 23: "cell",
+           31: "title", 37: "comment", 43: "abstract"}  # fmt: skip
 """Which of every 47 stand elsewhere than in the text; pages and charts, slow to read, are few."""
 _EVERY = 47
 
