@@ -48,5 +48,5 @@ def _least(level: float, n: int, q: float) -> int:
     """Return the least k with a chance of at least `level` that no more than k of n lie below."""
     from scipy.special import bdtr, bdtrik  # scipy.stats has this too, and takes a second to import
 
-    k = math.ceil(bdtrik(level, n, q))
+    k: int = math.ceil(bdtrik(level, n, q))
     return k - 1 if k > 0 and bdtr(k - 1, n, q) >= level else k
