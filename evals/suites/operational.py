@@ -43,7 +43,7 @@ _LIMITS = {"steps": "max_steps", "calls": "max_tool_calls", "tokens": "max_token
 @lru_cache(maxsize=1)
 def questions() -> tuple[Canary, ...]:
     """Return the canaries that are timed: texts alone, and none whose profile waits for PubMed."""
-    asked = canaries(["novice", "expert"], ["general", "code"])
+    asked = canaries(profiles=["general", "inspection", "code"])
     return tuple(one for one in asked if not one.image)
 
 
