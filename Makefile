@@ -111,7 +111,7 @@ EVAL_GATE_RUN := build/eval/gate.jsonl
 
 $(EVAL_GATE_RUN): setup FORCE
 	@mkdir -p build/eval && rm -f $@
-	OMP_NUM_THREADS=1 $(BIN)/vidence eval run $(EVAL_GATE_SUITES) -o $@ >/dev/null
+	OMP_NUM_THREADS=1 $(BIN)/vidence eval run $(EVAL_GATE_SUITES) --limit 150 -o $@ >/dev/null
 
 eval-gate: $(EVAL_GATE_RUN) ## Hold the agent against .ci/eval_base.jsonl on cheap suites (under a minute)
 	$(BIN)/vidence eval gate .ci/eval_base.jsonl $(EVAL_GATE_RUN)
