@@ -29,7 +29,7 @@ CHECKS: dict[Check, str] = {
 
 
 class Canary(Contract):
-    """A question whose outcome is known. Canaries that are `about` the same thing are not independent."""
+    """A question whose outcome is known; `about` names the document, picture or file that tells."""
 
     id: str
     persona: Persona
@@ -51,8 +51,8 @@ class Canary(Contract):
 
     @property
     def unit(self) -> str:
-        """What a bootstrap draws."""
-        return f"{self.profile} {self.about}" if self.about else self.id
+        """What a bootstrap draws: questions for the same fact are one unit, whoever asks."""
+        return f"{self.about}: {self.answers[0]}" if self.about and self.answers else self.id
 
 
 def canaries(personas: Iterable[str] = (), profiles: Iterable[str] = ()) -> list[Canary]:

@@ -195,7 +195,10 @@ def _throughput(bench: Bench) -> AsyncAnswer:
     open_solver=async_solver(_throughput, *ROLES),
     scorers=(
         Scorer(
-            "all_finished", lambda sample, output: 1.0, help="No run fails, however many go on at a time."
+            "all_finished",
+            lambda sample, output: 1.0,
+            judged=False,  # a sample that fails is counted by every gate
+            help="No run fails, however many go on at a time.",
         ),
         *(
             _noted(f"per_s_at_{level}", f"Questions a second, {level} at a time.", higher=True)
@@ -273,7 +276,12 @@ _MEMORY: dict[str, str] = {
     family=FAMILY,
     open_solver=async_solver(_memory, "embeddings"),
     scorers=(
-        Scorer("lived", lambda sample, output: 1.0, help="Both processes live through their questions."),
+        Scorer(
+            "lived",
+            lambda sample, output: 1.0,
+            judged=False,  # as above
+            help="Both processes live through their questions.",
+        ),
         *(_noted(name, help_) for name, help_ in _MEMORY.items()),
     ),
     reuse=False,

@@ -38,6 +38,12 @@ def test_there_are_enough_canaries_for_every_persona_and_profile() -> None:
     assert {one.check for one in canaries()} == set(CHECKS)
 
 
+def test_questions_for_one_fact_are_one_unit_and_there_are_enough_units() -> None:
+    units = Counter(one.unit for one in canaries())
+    assert units["tower: 47 metres"] == 3
+    assert len(units) >= 115, "a fall of 20 points would go unnoticed"
+
+
 def test_one_of_the_accepted_answers_stands_in_the_sources() -> None:
     texts = [f"{row['title']} {row['text']}" for row in json_lines(DATA / "library.jsonl")]
     texts += [f"{row['path']} {row['text']}" for row in json_lines(DATA / "code.jsonl")]
