@@ -20,6 +20,7 @@ from server.cli.eval_dataset import app as dataset_app
 from server.cli.eval_load import load
 from server.cli.eval_ragas import ragas
 from server.cli.eval_show import show_comparison, show_run, show_suites
+from server.cli.eval_table import table
 from server.cli.eval_trends import show_trends, trends_body
 from server.cli.eval_upload import upload, upload_finished
 from server.cli.output import emit_json, err_console, handle_errors, out_console
@@ -36,6 +37,7 @@ app.command()(baseline)
 app.command()(upload)
 app.add_typer(dataset_app, name="dataset", help="Make eval data sets of rated answers.")
 app.command("ragas")(ragas)
+app.command("table")(table)
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Data = Annotated[
     Path | None,
