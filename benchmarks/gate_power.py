@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.common import Figures, add_output_options, print_figures
-from benchmarks.planted_falls import churn, decided, families, plant, refused
+from benchmarks.planted_falls import churn, decided, families, plant, refused, together
 from evals.compare.decide import FALLS, verdicts
 from evals.compare.mde import needed
 from evals.compare.pairs import Part
@@ -81,7 +81,7 @@ def measure(count: int, samples: int, changed: float, seeds: int) -> Figures:
 
 def measure_run(args: argparse.Namespace) -> tuple[Figures, bool]:
     """Return what the gate says to falls planted in a run file, and whether that is good enough."""
-    run, config = read_run(args.run), load_gate(args.config)
+    run, config = together([read_run(path) for path in args.run]), load_gate(args.config)
     first = decided(run, run, config)
     names = args.family or families(run)
     rows = {name: _planted(run, config, name, args) for name in names}
@@ -93,7 +93,7 @@ def measure_run(args: argparse.Namespace) -> tuple[Figures, bool]:
     good = alarms <= (1 - LEAST_CAUGHT) * args.pairs + 1e-9
     good &= all(row["caught"] >= least for row in rows.values())
     return {
-        "run": str(args.run),
+        "runs": [str(path) for path in args.run],
         "parts": first.comparisons,
         "fall": args.fall,
         "churn": args.churn,
@@ -126,8 +126,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--run", type=Path, help="a run file of `vidence eval run`")
-    parser.add_argument("--config", type=Path, help="a gate file; by default the rules without one")
+    parser.add_argument(
+        "--run", type=Path, action="append", help="a run file of `vidence eval run`; several are taken as one"
+    )
+    parser.add_argument("--config", type=Path, help="a gate file; by default the one that ships")
     parser.add_argument("--fall", type=float, default=0.2, help="of the mean, in each suite of a family")
     parser.add_argument("--family", action="append", help="only this one; repeatable")
     parser.add_argument("--pairs", type=int, default=200, help="of equally good versions")

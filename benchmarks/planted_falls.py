@@ -8,7 +8,7 @@ that means stay as they are in expectation and no more.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,9 +19,30 @@ from evals.gate import GateConfig
 from evals.run.file import Run
 from evals.run.header import MetricHeader, SuiteHeader
 from evals.run.sample import Record
+from evals.run.summary import Summary
 
 Key = tuple[str, str]
 Scores = dict[str, float | None]
+
+
+def together(runs: Sequence[Run]) -> Run:
+    """Return the suites of several run files as one run; of a suite that comes twice the last counts."""
+    suites = {suite.name: (suite, run) for run in runs for suite in run.header.suites}
+    header = runs[0].header.model_copy(update={"suites": tuple(suite for suite, _ in suites.values())})
+    records = [one for run in runs for one in run.records if suites[one.sample.suite][1] is run]
+    return replace(runs[0], header=header, records=tuple(records), summary=_figures(suites.values(), runs))
+
+
+def _figures(suites: Iterable[tuple[SuiteHeader, Run]], runs: Sequence[Run]) -> Summary | None:
+    """Measures over all samples of a suite are in the summaries; a run that was killed has none."""
+    first = next((run.summary for run in runs if run.summary), None)
+    found = [
+        figure
+        for suite, run in suites
+        for figure in (run.summary.figures if run.summary else ())
+        if figure.suite == suite.name
+    ]
+    return first and first.model_copy(update={"figures": tuple(found)})
 
 
 def families(run: Run) -> list[str]:

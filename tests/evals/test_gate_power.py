@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from benchmarks.gate_power import main
-from benchmarks.planted_falls import churn, decided, families, leading, plant, refused
+from benchmarks.planted_falls import churn, decided, families, leading, plant, refused, together
 from evals.compare.rules import FamilyRules, RunRules
 from evals.gate import GateConfig
 from evals.run.file import Run, RunFile, read_run
@@ -68,6 +69,18 @@ def mean(run: Run, suite: str, name: str) -> float:
         if record.sample.suite == suite and record.error is None
     ]
     return float(np.mean([value for value in values if value is not None]))
+
+
+def test_several_run_files_are_taken_as_one_and_the_last_one_of_a_suite_counts(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    one, two = made(tmp_path / "one"), made(tmp_path / "two", 20)
+    whole = together(
+        [one, replace(two, header=two.header.model_copy(update={"suites": two.header.suites[:1]}))]
+    )
+    assert [suite.name for suite in whole.header.suites] == ["a", "b", "c", "d"]
+    assert len(whole.records) == 3 * GROUPS + 20
+    assert families(whole) == families(one)
 
 
 def test_a_planted_fall_is_as_large_as_asked_and_nowhere_else(tmp_path: Path) -> None:
