@@ -6,7 +6,7 @@ lease holder compare `run.epoch` and raise `LeaseLost` when another worker has i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -72,12 +72,15 @@ class RunLedger(Protocol):
         """Return an owner's runs, the newest first; `before` is a place."""
         ...
 
-    async def claim(self, lease: Lease, limit: int) -> list[Run]:
-        """Take runs that nobody holds: queued ones whose turn it is, and orphans."""
+    async def claim(self, lease: Lease, limit: int, besides: Collection[str] = ()) -> list[Run]:
+        """Take runs that nobody holds: queued ones whose turn it is, and orphans.
+
+        Not those in `besides`: the worker executes them, even if it was too busy to renew their leases.
+        """
         ...
 
-    async def renew(self, lease: Lease) -> list[Held]:
-        """Renew all leases of a worker and return what it still holds."""
+    async def renew(self, lease: Lease, run_ids: Collection[str]) -> list[Held]:
+        """Renew a worker's leases of these runs and return what it still holds."""
         ...
 
     async def release(self, runs: Sequence[Run]) -> None:

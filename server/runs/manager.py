@@ -228,7 +228,7 @@ class RunManager:
                 if gone:
                     await self._parts.ledger.expire(gone)
                 while (free := self._free()) > 0:
-                    runs = await self._parts.ledger.claim(self._lease, free)
+                    runs = await self._parts.ledger.claim(self._lease, free, set(self._active))
                     for run in runs:
                         self._start(run)
                     if not runs:
@@ -248,7 +248,7 @@ class RunManager:
                 continue
             begun = set(self._active)
             try:
-                held = {item.run_id: item for item in await self._parts.ledger.renew(self._lease)}
+                held = {item.run_id: item for item in await self._parts.ledger.renew(self._lease, begun)}
                 renewed = time.monotonic()
             except Exception:
                 log.exception("Renewing leases failed")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from server.clock import iso_now, unix_now
 from server.runs.ledger import Held, Lease, NewRun
@@ -18,7 +19,8 @@ from server.stream.sqlite_log import SqliteEventLog
 _OPEN = "('queued', 'running', 'input_required')"
 # What nobody holds: a queued run whose thread is free, an orphan, or one that only waits to be cancelled.
 _FREE = f"""
-SELECT {COLUMNS} FROM runs r WHERE r.status IN {_OPEN} AND r.lease_until < :now AND (
+SELECT {COLUMNS} FROM runs r WHERE r.status IN {_OPEN} AND r.lease_until < :now
+    AND r.run_id NOT IN (SELECT value FROM json_each(:busy)) AND (
     r.status = 'running' OR r.cancel_requested = 1 OR (r.status = 'queued' AND NOT EXISTS (
         SELECT 1 FROM runs o
         WHERE o.thread_key = r.thread_key AND o.place < r.place AND o.status IN {_OPEN})))
@@ -105,17 +107,18 @@ class SqliteLedger(SqliteThreads):
         rows = await self._database.read(lambda to: to.execute(statement, values).fetchall())
         return [run_of(row) for row in rows]
 
-    async def claim(self, lease: Lease, limit: int) -> list[Run]:
+    async def claim(self, lease: Lease, limit: int, besides: Collection[str] = ()) -> list[Run]:
         """Take runs that nobody holds: queued ones whose turn it is, and orphans."""
+        busy = json.dumps(sorted(besides))
         found = await self._database.read(
-            lambda to: to.execute(_FREE, {"now": unix_now(), "limit": limit}).fetchone()
+            lambda to: to.execute(_FREE, {"now": unix_now(), "limit": limit, "busy": busy}).fetchone()
         )
         if found is None:
             return []  # without waking the disk
 
         def work(to: sqlite3.Connection) -> list[Run]:
             now = unix_now()
-            rows = to.execute(_FREE, {"now": now, "limit": limit}).fetchall()
+            rows = to.execute(_FREE, {"now": now, "limit": limit, "busy": busy}).fetchall()
             for row in rows:
                 to.execute(
                     "UPDATE runs SET status = 'running', worker = ?, lease_until = ?, epoch = epoch + 1,"
@@ -127,15 +130,14 @@ class SqliteLedger(SqliteThreads):
 
         return await self._database.write(work)
 
-    async def renew(self, lease: Lease) -> list[Held]:
-        """Renew all leases of a worker and return what it still holds."""
+    async def renew(self, lease: Lease, run_ids: Collection[str]) -> list[Held]:
+        """Renew a worker's leases of these runs and return what it still holds."""
+        held = (lease.worker, json.dumps(sorted(run_ids)))
 
         def work(to: sqlite3.Connection) -> list[Held]:
-            where = "WHERE worker = ? AND status = 'running'"
-            to.execute(f"UPDATE runs SET lease_until = ? {where}", (unix_now() + lease.seconds, lease.worker))
-            rows = to.execute(
-                f"SELECT run_id, cancel_requested FROM runs {where}", (lease.worker,)
-            ).fetchall()
+            where = "WHERE worker = ? AND status = 'running' AND run_id IN (SELECT value FROM json_each(?))"
+            to.execute(f"UPDATE runs SET lease_until = ? {where}", (unix_now() + lease.seconds, *held))
+            rows = to.execute(f"SELECT run_id, cancel_requested FROM runs {where}", held).fetchall()
             return [Held(row[0], bool(row[1])) for row in rows]
 
         return await self._database.write(work)

@@ -77,6 +77,9 @@ class SqliteEventLog:
             tail.clear()  # another worker wrote in between
         tail.extend(events)
         self._tails.move_to_end(run_id)
+        if events[-1].type == "input.required":
+            # The lease is given up: whoever answers may be continued by another worker.
+            del self._tails[run_id]
         while len(self._tails) > TAILS:
             self._tails.popitem(last=False)
         self._wake.notify(run_id)

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.support.live_server import ended, start, stream
+from tests.support.live_server import ended, start, stream, until
 from tests.support.mortal_server import Nursery
 from tests.support.server_load import check, kill_under_load
 
@@ -77,3 +77,64 @@ def test_sigterm_refuses_new_runs_and_lets_running_ones_end(nursery: Nursery) ->
         nursery.start()
         for run_id in runs:
             assert ended(client, run_id)["status"] == "done"
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Iterator[tuple[Nursery, Nursery]]:
+    """Two workers over one data folder."""
+    workers = (Nursery(tmp_path), Nursery(tmp_path))
+    for worker in workers:
+        worker.start()
+    try:
+        yield workers
+    finally:
+        for worker in workers:
+            worker.kill()
+            worker.close()
+
+
+def test_another_worker_continues_at_once_what_a_killed_one_left(pair: tuple[Nursery, Nursery]) -> None:
+    one, two = pair
+    with httpx.Client(base_url=one.url, timeout=20) as client:
+        runs = [start(client)["run_id"] for _ in range(6)]
+    one.kill()
+    with httpx.Client(base_url=two.url, timeout=20) as client:
+        assert {ended(client, run_id)["status"] for run_id in runs} == {"done"}
+        for run_id in runs:
+            assert [frame.event for frame in stream(client, run_id)].count("run.finished") == 1
+    one.start()
+
+
+def test_a_worker_that_fell_asleep_over_its_lease_writes_nothing_more(pair: tuple[Nursery, Nursery]) -> None:
+    one, two = pair
+    with httpx.Client(base_url=one.url, timeout=20) as client:
+        run_id = start(client)["run_id"]
+    one.signal(signal.SIGSTOP)
+    try:
+        with httpx.Client(base_url=two.url, timeout=40) as client:
+            run = ended(client, run_id)
+            events = stream(client, run_id)
+    finally:
+        one.signal(signal.SIGCONT)
+    time.sleep(1.5)
+    with httpx.Client(base_url=one.url, timeout=20) as client:
+        assert ended(client, run_id) == run
+        assert stream(client, run_id) == events
+    assert [frame.event for frame in events].count("run.finished") == 1
+
+
+def test_a_run_of_another_worker_is_streamed_like_ones_own_and_cancelled(
+    pair: tuple[Nursery, Nursery],
+) -> None:
+    one, two = pair
+    with (
+        httpx.Client(base_url=one.url, timeout=20) as near,
+        httpx.Client(base_url=two.url, timeout=20) as far,
+    ):
+        run_id = start(near)["run_id"]
+        assert stream(far, run_id) == stream(near, run_id)
+        asked = start(near, "ask me")["run_id"]
+        assert ended(far, asked)["status"] == "input_required"
+        assert far.post(f"/v1/runs/{asked}/cancel").status_code == 202
+        until(lambda: ended(near, asked)["status"] == "cancelled")
+        assert stream(near, asked)[-1].event == "run.finished"

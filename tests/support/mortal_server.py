@@ -21,6 +21,7 @@ import httpx
 
 ROOT = Path(__file__).resolve().parents[2]
 SEARCH_S = 0.03
+LEASE_S = 3.0
 
 
 class Nursery:
@@ -66,6 +67,10 @@ class Nursery:
         os.kill(self._pid, sign)
         assert self._mother.stdout is not None
         assert self._mother.stdout.readline().split()[0] == "gone"
+
+    def signal(self, sign: int) -> None:
+        """Send the server a signal that it survives."""
+        os.kill(self._pid, sign)
 
     def close(self) -> None:
         """End the servers."""
@@ -149,7 +154,7 @@ def live(home: Path, port: int, calls: Path) -> None:
             return await super().run(args, context)
 
     logging.basicConfig(level=logging.WARNING, filename=home / "server.log")
-    settings = Settings(home=home, server_drain_s=5, server_max_runs=8)
+    settings = Settings(home=home, server_drain_s=5, server_max_runs=8, server_lease_s=LEASE_S)
     app = create_app(settings, open_services=opener(home, Logged(SEARCH_S)), identify=by_header)
     config = uvicorn.Config(app, port=port, log_config=None, timeout_graceful_shutdown=1)
     DrainingServer(config, app, settings.server_drain_s).run()
