@@ -128,6 +128,9 @@ class Settings(BaseModel):
     server_oidc_owner_claim: str = Field("sub", description="The claim that names the owner.")
     server_requests_per_minute: int = Field(600, ge=0, description="Of one owner; 0 for no limit.")
     server_runs_per_day: int = Field(0, ge=0, description="Quota of one owner; 0 for none.")
+    server_recipes: Path = Field(
+        Path("configs"), description="The folder of the recipes that `POST /v1/train/jobs` may name."
+    )
     server_cors_origins: tuple[str, ...] = Field((), description="Pages elsewhere that may call the server.")
     server_hosts: tuple[str, ...] = Field(
         (), description="Names that the server answers to; without keys this machine's alone."

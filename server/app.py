@@ -18,6 +18,7 @@ from server.context import ServerContext
 from server.http import (
     apikeys,
     audit,
+    evals,
     events,
     feedback,
     health,
@@ -27,11 +28,14 @@ from server.http import (
     retrieval,
     runs,
     threads,
+    train,
     vision,
     vqa,
 )
 from server.http.caller import Identify
 from server.http.limits import BodyLimit
+from server.jobs.runner import JobRunner
+from server.jobs.store import JobStore
 from server.openai_api import chat, models
 from server.runs.engine import Engine, OpenServices, open_default
 from server.runs.execute import Parts
@@ -62,6 +66,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     retrieval.router,
     inference.router,
     feedback.router,
+    evals.router,
+    train.router,
 )
 """The routes under /v1, one file a resource; a new file is added here and nowhere else."""
 THREADS_A_RUN = 4
@@ -128,12 +134,15 @@ async def _opened(
     log = SqliteEventLog(database, settings.server_event_log)
     ledger = SqliteLedger(database, log)
     keys = KeyStore(database)
+    jobs = JobStore(database)
     engine = Engine(settings, open_services)
     worker = uuid.uuid4().hex
     presence = Presence(settings.root / "workers", worker)
     manager = RunManager(settings, Parts(engine, ledger, log), presence, worker)
     opening = asyncio.create_task(engine.open())
     await manager.start()
+    runner = JobRunner(settings, jobs, worker)
+    runner.start()
     try:
         yield ServerContext(
             settings=settings,
@@ -151,12 +160,15 @@ async def _opened(
             keys=keys,
             audit=AuditLog(database),
             rate=RateLimit(settings),
+            jobs=jobs,
+            runner=runner,
         )
     finally:
         opening.cancel()
         with suppress(asyncio.CancelledError):
             await opening
         await manager.stop()
+        await runner.stop()
         await engine.close()
         await database.close()
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from core.images import ImageStore
 from core.settings import Settings
 from server.http.caller import Identify
+from server.jobs.runner import JobRunner
+from server.jobs.store import JobStore
 from server.runs.engine import Engine
 from server.runs.ledger import RunLedger
 from server.runs.manager import RunManager
@@ -33,6 +35,8 @@ class ServerContext:
     keys: KeyStore
     audit: AuditLog
     rate: RateLimit
+    jobs: JobStore
+    runner: JobRunner
 
     @property
     def streams(self) -> StreamOptions:

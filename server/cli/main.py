@@ -13,8 +13,14 @@ _OFFLINE = {
 }
 
 
-def run() -> None:
-    """Run the command line. No library may call a hub or a tracing service unless the user asks."""
+def run(home: str = "") -> None:
+    """Run the command line. No library may call a hub or a tracing service unless the user asks.
+
+    Args:
+        home: The data folder, for a process that the server begins; otherwise as the environment says.
+    """
+    if home:
+        os.environ["VIDENCE_HOME"] = home
     for name, value in _OFFLINE.items():
         os.environ.setdefault(name, value)
     from server.cli.app import app

@@ -46,4 +46,14 @@ CREATE TRIGGER audit_is_final BEFORE UPDATE ON audit
     BEGIN SELECT RAISE(ABORT, 'the audit log is append only'); END;
 """
 
-MIGRATIONS = (_FIRST, _KEYS)
+_JOBS = """
+CREATE TABLE jobs (
+    place INTEGER PRIMARY KEY AUTOINCREMENT, job_id TEXT NOT NULL UNIQUE, owner TEXT NOT NULL,
+    kind TEXT NOT NULL, request TEXT NOT NULL, command TEXT NOT NULL, status TEXT NOT NULL,
+    created_at TEXT NOT NULL, started_at TEXT NOT NULL DEFAULT '', finished_at TEXT NOT NULL DEFAULT '',
+    exit_code INTEGER, attempts INTEGER NOT NULL DEFAULT 0, cancel_requested INTEGER NOT NULL DEFAULT 0,
+    worker TEXT NOT NULL DEFAULT '', lease_until REAL NOT NULL DEFAULT 0);
+CREATE INDEX jobs_open ON jobs (status, place) WHERE status IN ('queued', 'running');
+"""
+
+MIGRATIONS = (_FIRST, _KEYS, _JOBS)

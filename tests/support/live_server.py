@@ -87,6 +87,7 @@ def live(
         time.sleep(opens_after_s)
         return services or (open_services or opener(home, tool, planner))(config)
 
+    settings.setdefault("server_requests_per_minute", 0)  # tests look often
     app = create_app(Settings(home=home, **settings), open_services=opened, identify=identify)
     config = uvicorn.Config(app, port=0, log_level="warning", timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
