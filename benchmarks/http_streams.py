@@ -26,7 +26,7 @@ from typing import Any
 
 import httpx
 
-from tests.support.mortal_server import ROOT, free_port
+from tests.support.mortal_server import ROOT, Mother, free_port
 from tests.support.server_load import check, kill_under_load, repeated_calls
 
 QUESTION = {"question": "What is it?"}
@@ -217,11 +217,12 @@ def main() -> None:
             print(json.dumps(asyncio.run(cancels(port, args.streams))))
     elif args.what == "kill":
         with tempfile.TemporaryDirectory() as home:
-            load, nursery = kill_under_load(Path(home), args.kills, seed=args.seed)
+            mother = Mother()
+            load, nursery = kill_under_load(mother, Path(home), args.kills, seed=args.seed)
             statuses = check(load, nursery)
             calls, again = repeated_calls(nursery)
             nursery.kill()
-            nursery.close()
+            mother.close()
         found = {"kills": args.kills, "accepted": len(load.accepted), "statuses": statuses}
         found |= {"followed_across_kills": len(load.followed), "tool_calls": calls, "called_again": again}
         print(json.dumps(found))

@@ -12,30 +12,35 @@ import httpx
 import pytest
 
 from tests.support.live_server import ended, start, stream, until
-from tests.support.mortal_server import Nursery
+from tests.support.mortal_server import Mother, Nursery
 from tests.support.server_load import check, kill_under_load
 
 
+@pytest.fixture(scope="module")
+def mother() -> Iterator[Mother]:
+    mother = Mother()
+    yield mother
+    mother.close()
+
+
 @pytest.fixture
-def nursery(tmp_path: Path) -> Iterator[Nursery]:
-    nursery = Nursery(tmp_path)
+def nursery(tmp_path: Path, mother: Mother) -> Iterator[Nursery]:
+    nursery = Nursery(tmp_path, mother)
     nursery.start()
     try:
         yield nursery
     finally:
         nursery.kill()
-        nursery.close()
 
 
-def test_killed_under_load_every_accepted_run_ends_once(tmp_path: Path) -> None:
-    load, nursery = kill_under_load(tmp_path, kills=4)
+def test_killed_under_load_every_accepted_run_ends_once(tmp_path: Path, mother: Mother) -> None:
+    load, nursery = kill_under_load(mother, tmp_path, kills=4)
     try:
         statuses = check(load, nursery)
         assert set(statuses) == {"done"}
         assert statuses["done"] >= 4
     finally:
         nursery.kill()
-        nursery.close()
 
 
 def test_a_run_that_waits_for_a_reply_survives_and_the_reply_is_used_once(nursery: Nursery) -> None:
@@ -80,9 +85,9 @@ def test_sigterm_refuses_new_runs_and_lets_running_ones_end(nursery: Nursery) ->
 
 
 @pytest.fixture
-def pair(tmp_path: Path) -> Iterator[tuple[Nursery, Nursery]]:
+def pair(tmp_path: Path, mother: Mother) -> Iterator[tuple[Nursery, Nursery]]:
     """Two workers over one data folder."""
-    workers = (Nursery(tmp_path), Nursery(tmp_path))
+    workers = (Nursery(tmp_path, mother), Nursery(tmp_path, mother))
     for worker in workers:
         worker.start()
     try:
@@ -90,7 +95,6 @@ def pair(tmp_path: Path) -> Iterator[tuple[Nursery, Nursery]]:
     finally:
         for worker in workers:
             worker.kill()
-            worker.close()
 
 
 def test_another_worker_continues_at_once_what_a_killed_one_left(pair: tuple[Nursery, Nursery]) -> None:

@@ -1,8 +1,9 @@
 """Servers to be killed: one process imports everything once and forks a server for every life.
 
-    python -m tests.support.mortal_server HOME PORT CALLS
+    python -m tests.support.mortal_server
 
-Each line on its stdin starts a server and prints its process id. `Nursery` is the other end of the pipes.
+Each line on its stdin is `HOME PORT`: it starts a server there, prints its process id, and `gone` with the id
+when it ended. `Mother` is the other end of the pipes, `Nursery` one data folder and port.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -24,23 +26,60 @@ SEARCH_S = 0.03
 LEASE_S = 3.0
 
 
-class Nursery:
-    """Starts and kills servers over one data folder and port."""
+class Mother:
+    """The process that forks servers."""
 
-    def __init__(self, home: Path) -> None:
-        self.home = home
-        self.port = free_port()
-        self.calls = home / "calls"
-        home.mkdir(parents=True, exist_ok=True)
-        self._pid = 0
-        self._mother = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.mortal_server", str(home), str(self.port), str(self.calls)],
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.support.mortal_server"],
             cwd=ROOT,
             env={**os.environ, "OMP_NUM_THREADS": "1"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
+        self._gone: set[int] = set()
+
+    def start(self, home: Path, port: int) -> int:
+        """Fork a server and return its process id."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{home} {port}\n")
+        self._process.stdin.flush()
+        while (found := self._read())[0] != "born":
+            pass
+        return found[1]
+
+    def wait(self, pid: int) -> None:
+        """Wait until a server is gone."""
+        while pid not in self._gone:
+            self._read()
+
+    def close(self) -> None:
+        """End the process."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.wait(20)
+        self._process.stdout.close()
+
+    def _read(self) -> tuple[str, int]:
+        assert self._process.stdout is not None
+        word, number = self._process.stdout.readline().split()
+        if word == "gone":
+            self._gone.add(int(number))
+        return word, int(number)
+
+
+class Nursery:
+    """Starts and kills servers over one data folder and port."""
+
+    def __init__(self, home: Path, mother: Mother) -> None:
+        self.home = home
+        self.port = free_port()
+        self.calls = home / "calls"
+        home.mkdir(parents=True, exist_ok=True)
+        self._mother = mother
+        self._pid = 0
 
     @property
     def url(self) -> str:
@@ -48,11 +87,7 @@ class Nursery:
 
     def start(self) -> None:
         """Start a server and wait until it is ready."""
-        assert self._mother.stdin is not None
-        assert self._mother.stdout is not None
-        self._mother.stdin.write("start\n")
-        self._mother.stdin.flush()
-        self._pid = int(self._mother.stdout.readline())
+        self._pid = self._mother.start(self.home, self.port)
         for _ in range(1000):
             try:
                 if httpx.get(f"{self.url}/ready").status_code == 200:
@@ -65,20 +100,11 @@ class Nursery:
     def kill(self, sign: int = signal.SIGKILL) -> None:
         """Send the server a signal and wait until it is gone."""
         os.kill(self._pid, sign)
-        assert self._mother.stdout is not None
-        assert self._mother.stdout.readline().split()[0] == "gone"
+        self._mother.wait(self._pid)
 
     def signal(self, sign: int) -> None:
         """Send the server a signal that it survives."""
         os.kill(self._pid, sign)
-
-    def close(self) -> None:
-        """End the servers."""
-        assert self._mother.stdin is not None
-        assert self._mother.stdout is not None
-        self._mother.stdin.close()
-        self._mother.wait(20)
-        self._mother.stdout.close()
 
 
 def free_port() -> int:
@@ -88,35 +114,36 @@ def free_port() -> int:
         return port
 
 
-def main(home: Path, port: int, calls: Path) -> None:
-    import threading
-
+def main() -> None:
     import uvicorn  # noqa: F401
 
     import graph.app
     import graph.nodes.respond
-    import server.serve  # noqa: F401
+    import server.serve
+    import server.storage.checkpoints
+    import tests.support.live_server  # noqa: F401
 
-    del graph
+    del graph, server
     write = threading.Lock()
-    children: list[int] = []
 
-    def say(*words: Any) -> None:
+    def say(word: str, pid: int) -> None:
         with write:
-            sys.stdout.write(" ".join(map(str, words)) + "\n")
+            sys.stdout.write(f"{word} {pid}\n")
             sys.stdout.flush()
 
-    for _ in sys.stdin:
-        # The only other threads wait for children that are gone already: forking is safe.
-        child = os.fork()
+    def mourn(pid: int) -> None:
+        os.waitpid(pid, 0)
+        say("gone", pid)
+
+    for line in sys.stdin:
+        home, port = line.rsplit(maxsplit=1)
+        with write:  # the other threads only wait for children, and hold nothing now: forking is safe
+            child = os.fork()
         if child == 0:
-            live(home, port, calls)
+            live(Path(home), int(port), Path(home) / "calls")
             os._exit(0)
-        children.append(child)
-        say(child)
-        _, status = os.waitpid(child, 0)
-        say("gone", status)
-        children.remove(child)
+        say("born", child)
+        threading.Thread(target=mourn, args=(child,), daemon=True).start()
 
 
 def note_call(home: Path, calls: Path, run_id: str, query: str) -> None:
@@ -161,4 +188,4 @@ def live(home: Path, port: int, calls: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))
+    main()

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 
 from tests.support.live_server import Frame, frames, stream
-from tests.support.mortal_server import Nursery
+from tests.support.mortal_server import Mother, Nursery
 
 
 @dataclass
@@ -73,9 +73,9 @@ class Load:
         return seen
 
 
-def kill_under_load(home: Path, kills: int, *, seed: int = 0) -> tuple[Load, Nursery]:
+def kill_under_load(mother: Mother, home: Path, kills: int, *, seed: int = 0) -> tuple[Load, Nursery]:
     """Kill the server at random moments while clients ask; returns once every accepted run should be over."""
-    nursery = Nursery(home)
+    nursery = Nursery(home, mother)
     load = Load(nursery.url)
     clients = [threading.Thread(target=load.ask) for _ in range(2)]
     clients += [threading.Thread(target=load.follow) for _ in range(2)]
