@@ -54,7 +54,15 @@ _STOP_WORDS = frozenset(
 )
 _PLAIN_MARKS = {ord("’"): "'", ord("‘"): "'", ord("“"): '"', ord("”"): '"', ord("–"): "-", ord("−"): "-"}
 _WORD = re.compile(r"[^\W_]+(?:[-'’][^\W_]+)*")
-_SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=[\"'(\[]?[A-Z0-9])|\n{2,}")
+UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+"""Scripts that are written without spaces: Thai, Lao, Burmese, Khmer, kana and Chinese characters."""
+_RUN = re.compile(rf"[{UNSPACED}]+|[^{UNSPACED}]+")
+CAPITALS = "A-Z\u00c0-\u00de\u0386-\u03ab\u0400-\u042f\u0531-\u0556"
+"""What begins a sentence in Latin, Greek, Cyrillic and Armenian letters (and in Arabic ones, which have no case:
+any letter)."""
+_SENTENCE_END = re.compile(
+    rf"(?<=[.!?])[\"')\]]*\s+(?=[\"'(\[«„¿¡]?[{CAPITALS}0-9])|(?<=[.!؟])\s+(?=[\u0620-\u06ff])|(?<=[。！？])|\n{{2,}}"
+)
 _ABBREVIATION = re.compile(
     r"(?:\b(?:e\.g|i\.e|vs|cf|fig|figs|al|dr|mr|mrs|ms|no|approx|ca|inc|ltd|st)\.|\b[A-Z]\.)$", re.I
 )
@@ -164,7 +172,23 @@ def _words(text: str) -> tuple[str, ...]:
     if not text.isascii():
         folded = unicodedata.normalize("NFKD", text)
         text = "".join(char for char in folded if not unicodedata.combining(char))
-    return tuple(_WORD.findall(text.lower()))
+    found = _WORD.findall(text.lower())
+    return tuple(found if text.isascii() else (part for word in found for part in word_parts(word)))
+
+
+def word_parts(word: str) -> list[str]:
+    """Return a word of a script with spaces as it is, and runs of one without as pairs of characters.
+
+    Pairs stand in for words where nothing marks them (Nie et al. 2000, "On the use of words and n-grams for
+    Chinese information retrieval"). Digits and Latin letters among them are words of their own.
+    """
+    if word.isascii() or not re.search(rf"[{UNSPACED}]", word):
+        return [word]
+    parts: list[str] = []
+    for run in _RUN.findall(word):
+        pairs = len(run) > 2 and re.match(rf"[{UNSPACED}]", run)
+        parts += [run[at : at + 2] for at in range(len(run) - 1)] if pairs else [run]
+    return parts
 
 
 def content_words(text: str) -> list[str]:

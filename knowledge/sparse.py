@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from core.errors import unavailable
+from core.text import word_parts
 from knowledge.legs import Change
 from knowledge.segments import Segment, build_segment, merge_segments
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 _K1 = 1.2
 _B = 0.75
-_FORMAT = "2"
+_FORMAT = "3"
 _BLOCK = 20_000
 """Pieces that are counted in memory at once."""
 _MOST_GONE = 0.25
@@ -259,10 +260,16 @@ def build(folder: Path, chunks: Iterable[tuple[int, str]]) -> int:
 
 
 def tokens(text: str) -> list[str]:
-    """Return the stemmed words of a text; identifiers count whole and in their parts."""
+    """Return the stemmed words of a text; identifiers count whole and in their parts.
+
+    Chinese, Japanese, Thai and the like give pairs of characters.
+    """
     words: list[str] = []
     for word in _TOKEN.findall(text):
         lower = word.lower()
+        if not word.isascii() and len(parts := word_parts(lower)) > 1:
+            words += parts
+            continue
         if len(lower) > 1 and lower not in _STOP:
             words.append(lower)
             if "_" in word or (word != lower and not word.isupper() and not word[1:].islower()):

@@ -6,8 +6,11 @@ import re
 from dataclasses import dataclass
 
 from core.contracts import Evidence
+from core.text import CAPITALS
 
-_SENTENCE_END = re.compile(r"[.!?][\"')\]*]*(?=\s+[\"'(\[`*]*[A-Z0-9`])")
+_SENTENCE_END = re.compile(
+    rf"[.!?][\"')\]*]*(?=\s+[\"'(\[`*«„¿¡]*[{CAPITALS}0-9`])|[.!؟](?=\s+[\u0620-\u06ff])|[。！？](?=.)"
+)
 _ABBREVIATION = re.compile(
     r"(?:\b(?:e\.g|i\.e|vs|cf|figs?|al|dr|mr|mrs|ms|no|approx|ca|inc|ltd|st|etc|jr|sr|co)\.|\b[A-Z]\.)$", re.I
 )

@@ -30,6 +30,8 @@ def test_words_are_stemmed_and_identifiers_split() -> None:
     assert sparse.tokens("parse_config") == ["parse_config", "pars", "config"]
     assert "yaml" in sparse.tokens("YamlSettings")
     assert "not" not in sparse.tokens("it is")
+    assert sparse.tokens("灯塔建于1884年") == ["灯塔", "塔建", "建于", "1884", "年"]
+    assert set(sparse.tokens("灯塔多高")) & set(sparse.tokens("这座灯塔"))
 
 
 def test_scores_follow_the_numbers_given_and_stay_under_their_bound(tmp_path: Path) -> None:
