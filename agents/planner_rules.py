@@ -40,8 +40,9 @@ _PARALLEL = 3
 _SURE_ABSTAIN = 0.6
 _SURE_ANSWER = 4.0
 """Cue votes of a greeting or of plain arithmetic; below, what is at hand may still know the answer."""
-_BESIDE: dict[str, tuple[Action, ...]] = {"page": ("read", "read_chart")}
-"""What always runs for a kind of image: whether a page holds a chart is for its reader to say."""
+_BESIDE: dict[str, tuple[Action, ...]] = {"page": ("read", "read_chart"), "picture": ("look", "read")}
+"""What always runs for a kind of image: whether a page holds a chart is for its reader to say, and whether a
+picture is for the embedded VLM is for that."""
 
 
 class RulesPlanner:
@@ -178,6 +179,8 @@ def _tool_actions(route: Route, view: PlanView) -> list[Action]:
     kinds = {seen_as(view.image_kinds.get(image, "")) for image in view.images}
     if best in IMAGE_ACTIONS:
         beside = [action for kind in sorted(kinds) for action in _BESIDE.get(kind, ())]
+        if view.sees and kinds <= {"picture"}:
+            beside.remove("read")
         if kinds & {"unknown"} or not view.image_kinds:
             # Nobody knows what the image is: its text is cheap to read and carries its own evidence.
             beside.append("read")

@@ -13,8 +13,6 @@ from graph.services import Services
 from graph.state import REFS_PER_SUBQUESTION, ActInput
 
 SNIPPET_CHARS = 120
-_DECLINED = ("invalid_input", "not_found")
-"""What a reader says of an image that is not for it: a reading like any other, decided by the image alone."""
 
 
 async def act(state: ActInput, services: Services) -> dict[str, Any]:
@@ -69,9 +67,15 @@ async def _call(item: SubQuestion, state: ActInput, services: Services) -> ToolR
 
 
 def _closed(item: SubQuestion, result: ToolResult) -> SubQuestion:
-    declined = result.error is not None and item.action in READINGS and result.error.kind in _DECLINED
-    failed = not result.ok and not result.evidence and not declined
+    failed = (
+        not result.ok and not result.evidence and not (item.action in READINGS and _declined(result.error))
+    )
     return item.model_copy(update={"status": "failed" if failed else "done"})
+
+
+def _declined(error: ToolError | None) -> bool:
+    """Whether a reader or the VLM said that an image is not for it: a reading too, decided by the image."""
+    return error is not None and (error.kind in ("invalid_input", "not_found") or not error.retryable)
 
 
 def _refs(subquestion_id: str, evidence: tuple[Evidence, ...]) -> dict[str, dict[str, Any]]:

@@ -60,8 +60,8 @@ async def _intermediate_answers(state: State, services: Services, items: list[Su
         asked = parse_question(item.question)
         task = AnswerTask(asked, statements(evidence, asked.keywords), item.id, image_sizes(state))
         proposals = await propose_aside(services.extractors, task)
-        # It will stand in a later query: only what looks like a value may leave its document, and no guess that
-        # would not be told as an answer either, which any line could replace.
+        # It will stand in a later query: only what looks like a value may leave its document, and no guess
+        # that would not be told as an answer either, which any line could replace.
         sure = [one for one in proposals.candidates if one.score >= services.settings.min_confidence]
         values = [one.short_answer for one in sure if is_value(one.short_answer)]
         if values:

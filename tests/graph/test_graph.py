@@ -16,6 +16,7 @@ from core.run_store import MemoryRunStore, SqliteRunStore
 from graph.app import build_graph
 from graph.services import Services
 from tests.support.fakes import EchoExtractor, FakeSearch, ScriptedPlanner, fake_services, search
+from tools.look import LookArgs
 
 DRAFT = PlanDecision(next="draft")
 
@@ -170,6 +171,26 @@ async def test_what_a_document_says_starts_no_further_round(tmp_path: Path, says
         "judge",
     ]
     assert result.status == ("done" if "42" in says else "abstained")
+
+
+@pytest.mark.parametrize(("retryable", "rounds"), [(False, 1), (True, 3)])
+async def test_a_picture_that_the_vlm_declines_starts_no_round_and_an_outage_does(
+    tmp_path: Path, retryable: bool, rounds: int
+) -> None:
+    class Look(FakeSearch):
+        name = "look"
+        arguments = LookArgs
+
+        async def run(self, args: Any, context: Any) -> Any:
+            raise unavailable("not this one", retryable=retryable)
+
+    asked = {"image": "a" * 64, "question": "x"}
+    item = SubQuestion(id="q1", question="x", action="look", tool="look", args=asked)
+    planner = ScriptedPlanner(PlanDecision(next="act", subquestions=(item,)), DRAFT)
+    result = await run(fake_services(tmp_path, planner, Look()))
+    assert len(planner.views) == rounds
+    assert result.status == "abstained"
+    assert "not this one" in result.abstain_reason
 
 
 async def test_two_searches_that_find_the_same_piece_both_came_back(tmp_path: Path) -> None:
