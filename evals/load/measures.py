@@ -42,6 +42,7 @@ class LoadReport(Contract):
     """What traffic showed."""
 
     seconds: float
+    stopped: bool = Field(False, description="Ended early by Ctrl-C.")
     visits: int
     finished: int = Field(description="Answered, abstained, asked back or refused.")
     cancelled: int
@@ -61,13 +62,16 @@ class LoadReport(Contract):
 
 
 def measure(traffic: Traffic, offered_s: float) -> LoadReport:
-    """Add up traffic; `offered_s` is how long users came."""
+    """Add up traffic; `offered_s` is how long users were to come."""
     outcomes = traffic.outcomes
+    if traffic.stopped:
+        offered_s = min(offered_s, traffic.seconds)
     finished = [one for one in outcomes if one.status in FINAL]
     errors = Counter(one.code for one in outcomes if one.status == "error")
     lag = quantile([seconds * 1000 for seconds in traffic.lag_s], 0.99)
     return LoadReport(
         seconds=round(traffic.seconds, 3),
+        stopped=traffic.stopped,
         visits=len(outcomes),
         finished=len(finished),
         cancelled=sum(one.cancelled for one in outcomes),

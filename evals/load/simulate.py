@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from evals.load.outcome import Outcome
 from evals.load.plan import LoadPlan, Visit, arrivals, pause, visits
@@ -41,11 +40,13 @@ class Traffic:
         outcomes: Every visit, in the order in which users came.
         seconds: From the first arrival to the last end.
         lag_s: How late this process itself woke up, sampled all along: what is not the server's.
+        stopped: Whether it was ended early from outside.
     """
 
     outcomes: tuple[Outcome, ...]
     seconds: float
     lag_s: tuple[float, ...]
+    stopped: bool = False
 
 
 async def simulate(
@@ -56,16 +57,20 @@ async def simulate(
     timeout_s: float = 120.0,
     progress: Progress | None = None,
 ) -> Traffic:
-    """Run a plan to its end. What is under way when the time to drain is over is noted as `unfinished`."""
+    """Run a plan to its end; being cancelled (Ctrl-C) ends it early, and what there is so far is returned.
+
+    What is under way when the time to drain is over, or at such an end, is noted as `unfinished`.
+    """
     run = _Run(user, plan, visits(plan, canaries), timeout_s, progress)
     watch = asyncio.create_task(run.watch())
+    stopped = False
     try:
         await (run.open_loop() if plan.rate is not None else run.closed_loop())
+    except asyncio.CancelledError:
+        stopped = True
     finally:
-        watch.cancel()
-        with suppress(asyncio.CancelledError):
-            await watch
-    return Traffic(tuple(run.outcomes), run.now(), tuple(run.lag))
+        await _leave({watch, *run.under_way})
+    return Traffic(tuple(run.outcomes), run.now(), tuple(run.lag), stopped)
 
 
 class _Run:
@@ -85,6 +90,8 @@ class _Run:
         self._begun = time.perf_counter()
         self._ended = 0
         self._total = 0
+        self._failure: BaseException | None = None
+        self.under_way: set[asyncio.Task[None]] = set()
         self.outcomes: list[Outcome] = []
         self.lag: list[float] = []
 
@@ -102,18 +109,34 @@ class _Run:
         times = arrivals(self._plan)
         self._total = len(times)
         limit = asyncio.Semaphore(self._plan.users) if self._plan.users else None
-        under_way: set[asyncio.Task[None]] = set()
         for due in times:
             await asyncio.sleep(max(0.0, due - self.now()))
-            task = asyncio.create_task(self._one(next(self._coming), due, limit))
-            under_way.add(task)
-            task.add_done_callback(under_way.discard)
-        await _drain(under_way, self._plan.drain_s)
+            self._start(self._one(next(self._coming), due, limit))
+        await self._drain()
 
     async def closed_loop(self) -> None:
-        users = {asyncio.create_task(self._turns(user)) for user in range(self._plan.users or 1)}
-        await asyncio.wait(users, timeout=self._plan.seconds)
-        await _drain(users, self._plan.drain_s)
+        for user in range(self._plan.users or 1):
+            self._start(self._turns(user))
+        await asyncio.wait(set(self.under_way), timeout=self._plan.seconds)
+        await self._drain()
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self.under_way.add(task)
+        task.add_done_callback(self._ended_task)
+
+    def _ended_task(self, task: asyncio.Task[None]) -> None:
+        self.under_way.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._failure = self._failure or error
+
+    async def _drain(self) -> None:
+        """Wait for what is under way, then leave it; a bug in a user's protocol is raised here."""
+        if self.under_way:
+            await asyncio.wait(set(self.under_way), timeout=self._plan.drain_s)
+        await _leave(set(self.under_way))
+        if self._failure is not None:
+            raise self._failure
 
     async def _turns(self, user: int) -> None:
         turn = 0
@@ -155,15 +178,8 @@ class _Run:
             outcome.fail("timeout")
 
 
-async def _drain(tasks: set[asyncio.Task[None]], seconds: float) -> None:
-    """Wait for what is under way, then leave it; what a task raised is raised here."""
-    waiting = set(tasks)
-    if not waiting:
-        return
-    done, late = await asyncio.wait(waiting, timeout=seconds)
-    for task in late:
+async def _leave(tasks: set[asyncio.Task[None]]) -> None:
+    for task in tasks:
         task.cancel()
-    if late:
-        await asyncio.wait(late)
-    for task in done:
-        task.result()
+    if tasks:
+        await asyncio.wait(tasks)

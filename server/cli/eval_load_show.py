@@ -39,6 +39,8 @@ def show_load(found: LoadReport, path: Path) -> None:
         f"{found.visits:,} questions in {found.seconds:.1f} s: {found.offered_per_s:.2f} came a second, "
         f"{found.finished_per_s:.2f} were answered; {found.finished:,} ended, {found.cancelled:,} cancelled"
     )
+    if found.stopped:
+        out.print("[yellow]Stopped early[/]: these are the figures until then.")
     if found.errors:
         kinds = ", ".join(f"{count} {code}" for code, count in found.errors.items())
         out.print(f"[red]{sum(found.errors.values()):,} failed[/]: {escape(kinds)}")
