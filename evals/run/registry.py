@@ -105,6 +105,7 @@ class Suite:
         timeout_s: Seconds that one sample may take.
         reuse: Whether an answer may be taken from the cache; not where time itself is measured.
         at_once: So many samples at a time at most, whatever the run allows; None: no limit of its own.
+        lane: What its samples wait for (a worker process): suites of one lane share their `at_once`.
         undisturbed: Whether no sample of another suite may be under way: where time and memory are measured.
         open_scorers: Opens scorers that need something of the place (a judge, embeddings), after `scorers`.
         lacks: Says in a sentence what else is missing there (a package, a setting), or an empty string.
@@ -122,6 +123,7 @@ class Suite:
     timeout_s: float = 120.0
     reuse: bool = True
     at_once: int | None = None
+    lane: str = ""
     undisturbed: bool = False
     open_scorers: Callable[[Place], AbstractContextManager[Sequence[Scorer]]] | None = None
     lacks: Callable[[Place], str] | None = None

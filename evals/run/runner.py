@@ -170,13 +170,16 @@ class _Execution:
         return ""
 
     def _take(self, busy: Counter[str]) -> _Work | None:
-        """Take the first piece of work whose suite may have one more under way."""
+        """Take the first piece of work whose suite, and its lane, may have one more under way."""
         strict = {ready.suite.name for ready in self._ready if ready.suite.undisturbed}
+        lanes: Counter[str] = Counter()
+        for ready in self._ready:
+            lanes[ready.suite.lane or ready.suite.name] += busy[ready.suite.name]
         for place, work in enumerate(self._left):
             most, others = work.ready.suite.at_once, set(busy) - {work.ready.suite.name}
             if others and (work.ready.suite.undisturbed or others & strict):
                 continue
-            if most is None or busy[work.ready.suite.name] < most:
+            if most is None or lanes[work.ready.suite.lane or work.ready.suite.name] < most:
                 del self._left[place]
                 return work
         return None

@@ -90,6 +90,7 @@ def _text(sample: Sample, output: Output) -> str:
     scorers=(metric_scorer("cer", _text), metric_scorer("wer", _text, judged=False)),
     timeout_s=300.0,
     at_once=1,
+    lane="ocr",
 )
 def drawn_pages(place: Place) -> Iterator[Sample]:
     """Pieces of known text, six to a page, each drawn in its own way: wrong characters over true ones."""
@@ -259,6 +260,7 @@ def _receipt(suite_name: str, id_: str, given: Mapping[str, Any], key: Mapping[s
     scorers=FIELDS,
     timeout_s=300.0,
     at_once=1,
+    lane="ocr",
 )
 def drawn_receipts(place: Place) -> Iterator[Sample]:
     """Receipts that we draw: two of company, address, date and total each, through the real graph."""

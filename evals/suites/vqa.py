@@ -173,7 +173,8 @@ def _plain(picture: Picture) -> dict[str, Any]:
     open_solver=vlm_solver(_draw),
     scorers=SCORERS,
     timeout_s=300.0,
-    at_once=1,  # it has one worker: a second sample would only wait in a place that another suite can use
+    at_once=1,
+    lane="vlm",
 )
 def drawn_pictures(place: Place) -> Iterator[Sample]:
     """A question on each of 132 shapes and charts that we draw, to the embedded VLM."""
@@ -193,6 +194,7 @@ def drawn_pictures(place: Place) -> Iterator[Sample]:
     scorers=SCORERS,
     timeout_s=300.0,
     at_once=1,
+    lane="vlm",
 )
 def many_drawn_pictures(place: Place) -> Iterator[Sample]:
     """Up to four questions on each of 300 other shapes and charts: long enough to notice five points."""

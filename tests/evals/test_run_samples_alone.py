@@ -154,6 +154,27 @@ def test_so_many_at_a_time_and_no_more(tmp_path: Path) -> None:
     assert max(most) == 1
 
 
+def test_suites_that_wait_for_one_worker_share_their_place_and_others_run_beside_them(tmp_path: Path) -> None:
+    busy: list[str] = []
+    seen: list[tuple[str, ...]] = []
+
+    def answer(sample: Sample, seed: int) -> Output:
+        busy.append(sample.suite)
+        seen.append(tuple(busy))
+        time.sleep(0.03)
+        busy.remove(sample.suite)
+        return Output(answer=1)
+
+    suites = [
+        small_suite("read", answer=answer, count=5, at_once=1, lane="ocr"),
+        small_suite("charts", answer=answer, count=5, at_once=1, lane="ocr"),
+        small_suite("free", answer=answer, count=5),
+    ]
+    run_suites(suites, PLACE, tmp_path / "1.jsonl", Options(at_once=3), identify=code)
+    assert not any({"read", "charts"} <= set(at) for at in seen)
+    assert any({"read", "free"} <= set(at) for at in seen)
+
+
 def test_epochs_ask_again_with_other_seeds_that_are_the_same_in_every_run(tmp_path: Path) -> None:
     def answer(sample: Sample, seed: int) -> Output:
         return Output(answer=seed)
