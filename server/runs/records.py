@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from core.contracts import Contract, ErrorKind, InputRequired, ProfileName
-from core.errors import VidenceError
+from core.contracts import Contract, InputRequired, ProfileName
+from core.errors import ErrorKind, VidenceError
 
 Status = Literal["queued", "running", "input_required", "done", "abstained", "cancelled", "failed"]
 OnDisconnect = Literal["continue", "cancel"]

@@ -57,8 +57,8 @@ async def missed(run: Run, snapshot: Any, log: EventLog, evidence: Lookup) -> tu
         refs.setdefault(ref["subquestion"], []).append(evidence_id(id_))
     for subquestion, ids in refs.items():
         tool = values.get("plan", {}).get(subquestion, {}).get("tool", "")
-        found = Found(subquestion, tool, tuple(ids))
-        drafts.append(evidence_added(found, await evidence(run.run_id, found.ids)))
+        known = Found(subquestion, tool, tuple(ids))
+        drafts.append(evidence_added(known, await evidence(run.run_id, known.ids)))
     for task in snapshot.tasks:
         if task.result is not None and task.name != "__start__":
             # It ended, its siblings did not: the graph does not run it again, and does not tell of it.

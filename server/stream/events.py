@@ -19,7 +19,6 @@ from core.contracts import (
     Citation,
     Claim,
     Contract,
-    ErrorKind,
     EvidenceKind,
     InputRequired,
     Inspection,
@@ -30,6 +29,7 @@ from core.contracts import (
     SubQuestionStatus,
     Usage,
 )
+from core.errors import ErrorKind
 
 VERSION: Literal[1] = 1
 
@@ -232,9 +232,10 @@ def encode(draft: Draft, run_id: str, thread_id: str, seq: int, time: str) -> st
 
 def schema() -> dict[str, Any]:
     """Return the JSON schema of an event: one of the types, told apart by `type`."""
-    union = Annotated[reduce(or_, EVENTS.values()), Field(discriminator="type")]
+    union: Any = Annotated[reduce(or_, EVENTS.values()), Field(discriminator="type")]
+    adapter: TypeAdapter[Any] = TypeAdapter(union)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Event",
-        **TypeAdapter(union).json_schema(),
+        **adapter.json_schema(),
     }

@@ -66,7 +66,7 @@ class Translator:
     def _ended(self, id_: str, node: str, update: Mapping[str, Any]) -> tuple[list[Draft], Found | None]:
         step = self._steps.pop(short(id_), None) or StepStarted(step=short(id_), node=node)
         own = [item for item in update.get("steps") or [] if isinstance(item, dict) and item["node"] == node]
-        record = own[-1] if own else {"ms": 0.0, "ok": True, "error_kind": None}
+        record: Mapping[str, Any] = own[-1] if own else {"ms": 0.0, "ok": True, "error_kind": None}
         drafts = [finished(step, ms=record["ms"], ok=record["ok"], error_kind=record["error_kind"])]
         found = None
         refs = {key: ref for key, ref in (update.get("refs") or {}).items() if isinstance(ref, dict)}

@@ -14,22 +14,22 @@ from PIL import Image
 
 from tests.support.live_server import live
 
-DOCS = Path(__file__).resolve().parents[2] / "docs" / "server.md"
+ROOT = Path(__file__).resolve().parents[2]
 
 
-def lines() -> list[str]:
-    block = re.search(r"```sh\n(.*?)```", DOCS.read_text(), re.DOTALL)
-    assert block is not None
-    return block[1].strip().split("\n")
+def lines(document: str) -> list[str]:
+    blocks: list[str] = re.findall(r"```sh\n(.*?)```", (ROOT / document).read_text(), re.DOTALL)
+    return next(block for block in blocks if "curl" in block).strip().split("\n")
 
 
+@pytest.mark.parametrize("document", ["README.md", "docs/server.md"])
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
-def test_the_three_curl_lines_of_the_documents_work(tmp_path: Path) -> None:
+def test_the_three_curl_lines_of_the_documents_work(tmp_path: Path, document: str) -> None:
     Image.new("RGB", (40, 30), "red").save(tmp_path / "receipt.jpg")
     with live(tmp_path / "home") as client:
         here = str(client.base_url).removeprefix("http://").rstrip("/")
         outputs = []
-        for line in lines():
+        for line in lines(document):
             assert "127.0.0.1:8080" in line
             command = line.replace("127.0.0.1:8080", here)
             outputs.append(
