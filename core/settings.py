@@ -115,6 +115,7 @@ class Settings(BaseModel):
     server_max_queued: int = Field(1_000, ge=1, description="Open runs beyond which new ones are refused.")
     server_max_body_bytes: int = Field(32_000_000, ge=1)
     server_event_log: int = Field(1_000, ge=16, description="Events kept of a run; the oldest go first.")
+    server_event_days: float = Field(7.0, gt=0, description="How long the events of an ended run are kept.")
     server_heartbeat_s: float = Field(15.0, gt=0)
     server_send_timeout_s: float = Field(30.0, gt=0, description="A client that takes longer is let go.")
     server_lease_s: float = Field(15.0, gt=0, description="After it, others continue a lost worker's runs.")

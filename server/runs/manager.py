@@ -19,6 +19,8 @@ from server.stream.wake import wait_for
 
 log = logging.getLogger(__name__)
 
+EXPIRE_S = 3600.0
+"""How often events of old runs are dropped."""
 POLL_S = 1.0
 """How often a worker looks for runs that others queued or left."""
 
@@ -52,7 +54,7 @@ class RunManager:
     async def start(self) -> None:
         """Begin to look for runs and to renew leases."""
         await self._presence.enter()
-        self._loops = [asyncio.create_task(self._schedule()), asyncio.create_task(self._renew())]
+        self._loops = [asyncio.create_task(loop()) for loop in (self._schedule, self._renew, self._expire)]
 
     async def submit(self, owner: str, thread_id: str, spec: RunSpec) -> Run:
         """Accept a run: it is on disk, with its `run.started`, when this returns.
@@ -237,6 +239,18 @@ class RunManager:
                 log.exception("Looking for runs failed")
             await wait_for(self._kick, POLL_S)
             self._kick.clear()
+
+    async def _expire(self) -> None:
+        """Drop the events of runs that ended long ago; their results stay."""
+        keep = timedelta(days=self._settings.server_event_days)
+        while True:
+            try:
+                before = (datetime.now(UTC) - keep).isoformat(timespec="milliseconds")
+                while await self._parts.log.expire(before):  # noqa: ASYNC110 - others write in between
+                    await asyncio.sleep(1)
+            except Exception:
+                log.exception("Dropping old events failed")
+            await asyncio.sleep(EXPIRE_S)
 
     async def _renew(self) -> None:
         """Renew leases; a run whose lease is gone is stopped, because another worker may have it."""

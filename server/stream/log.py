@@ -38,6 +38,13 @@ class EventLog(Protocol):
         """Return the events after a number; an unknown run has none."""
         ...
 
+    async def expire(self, before: str) -> int:
+        """Drop the events of runs that ended before a time (ISO 8601); return how many runs that were.
+
+        Their numbers are kept, so that a late client is told by a `gap` what it missed.
+        """
+        ...
+
     def signal(self, run_id: str) -> asyncio.Event:
         """Return an event that is set when this process appends to the run; take it before reading."""
         ...

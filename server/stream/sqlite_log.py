@@ -16,6 +16,8 @@ from server.stream.wake import Wake
 
 TAIL = 128
 """Events of a run kept in memory."""
+EXPIRED_AT_ONCE = 200
+"""Runs whose events go in one transaction: other writes wait for it."""
 TAILS = 512
 """Runs whose tail is kept; the least recently written goes first."""
 
@@ -95,6 +97,26 @@ class SqliteEventLog:
         events = tuple(event for event in tail if event.seq > after)[:limit]
         last = tail[-1]
         return Page(events, tail[0].seq, last.seq, last.type == LAST)
+
+    async def expire(self, before: str) -> int:
+        """Drop the events of runs that ended before a time; return how many runs that were."""
+
+        def work(to: sqlite3.Connection) -> list[str]:
+            rows = to.execute(
+                "SELECT s.run_id FROM streams s JOIN runs r ON r.run_id = s.run_id"
+                " WHERE s.closed = 1 AND s.first_seq <= s.last_seq AND r.finished_at < ?"
+                " AND r.finished_at != '' LIMIT ?",
+                (before, EXPIRED_AT_ONCE),
+            ).fetchall()
+            ids = [(row[0],) for row in rows]
+            to.executemany("DELETE FROM events WHERE run_id = ?", ids)
+            to.executemany("UPDATE streams SET first_seq = last_seq + 1 WHERE run_id = ?", ids)
+            return [id_ for (id_,) in ids]
+
+        gone = await self._database.write(work)
+        for run_id in gone:
+            self._tails.pop(run_id, None)
+        return len(gone)
 
     def signal(self, run_id: str) -> asyncio.Event:
         """Return an event that is set when this process appends to the run."""

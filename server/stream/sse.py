@@ -151,6 +151,8 @@ class Reader:
                 unanswered = event.type == "input.required" and event.seq == page.last_seq
                 self.ended = event.type == LAST or unanswered
                 yield event
+            if page.closed and self._after >= page.last_seq:
+                self.ended = True  # also where only a gap was left to tell
             if not page.events and not self.ended:
                 await wait_for(signal, ELSEWHERE_S)
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from weakref import WeakValueDictionary
 
 
 class Wake:
-    """One signal a run. Take `signal` before looking, so that nothing is missed in between."""
+    """One signal a run, for as long as someone holds it.
+
+    Take `signal` before looking, so that nothing is missed in between.
+    """
 
     def __init__(self) -> None:
-        self._signals: dict[str, asyncio.Event] = {}
+        self._signals: WeakValueDictionary[str, asyncio.Event] = WeakValueDictionary()
 
     def signal(self, run_id: str) -> asyncio.Event:
         """Return the event that the next `notify` sets."""

@@ -112,6 +112,29 @@ async def test_the_log_keeps_no_more_than_its_bound(database: Database) -> None:
     assert tuple(kept) == (81, 100, 20)
 
 
+async def test_the_events_of_old_runs_go_and_a_late_client_is_told_so(tmp_path: Path) -> None:
+    with live(tmp_path) as client:
+        run_id = start(client)["run_id"]
+        result = ended(client, run_id)["result"]
+        last = stream(client, run_id)[-1].id
+        waits = start(client, "ask me")["run_id"]
+        ended(client, waits)
+    database = Database(tmp_path / "server.db", MIGRATIONS)
+    await database.open()
+    log = SqliteEventLog(database, bound=1000)
+    assert await log.expire("2000-01-01") == 0
+    assert await log.expire("2999-01-01") == 1
+    assert await log.expire("2999-01-01") == 0
+    await database.close()
+    with live(tmp_path) as client:
+        told = stream(client, run_id)
+        assert [(frame.event, frame.id) for frame in told] == [("gap", last)]
+        assert told[0].data["data"] == {"missed_from": 1, "missed_to": last}
+        assert stream(client, run_id, last) == []
+        assert ended(client, run_id)["result"] == result
+        assert stream(client, waits)[-1].event == "input.required", "what goes on keeps its events"
+
+
 async def test_an_event_told_twice_is_one_event(database: Database) -> None:
     log = SqliteEventLog(database, bound=100)
     await log.append(RUN, [said(1), said(2)])
