@@ -7,17 +7,16 @@ refusal is an empty caption. `VIDENCE_VLM` names a served model that may do bett
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
-from core.errors import VidenceError
 from evals.drawings.shapes import COLOURS, SHAPES, draw_shape
 from evals.run.options import draw
 from evals.run.registry import Place, Scorer, suite
 from evals.run.sample import Output, Sample
 from evals.run.scorers import metric_scorer
-from evals.solvers.bench import AsyncAnswer, Bench, async_solver
+from evals.solvers.bench import Bench
+from evals.solvers.kept import vlm_solver
 from evals.suites.drawn_charts import draw_chart, drawn
 from evals.suites.rows import public
 
@@ -35,24 +34,6 @@ _CHARTS = {
     "pie": "pie chart",
     "donut": "donut chart",
 }
-
-
-def _looker(prepare: Callable[[Bench, Sample], None]) -> Callable[[Bench], AsyncAnswer]:
-    def of(bench: Bench) -> AsyncAnswer:
-        async def answer(sample: Sample) -> Output:
-            await asyncio.to_thread(prepare, bench, sample)
-            sha256 = await bench.image(sample.input["images"][0])
-            try:
-                reply = await bench.services.models.look([sha256], sample.input["question"])
-            except VidenceError as error:
-                if error.kind != "unavailable" or error.retryable:
-                    raise
-                return Output(answer={"caption": "", "refused": error.message})
-            return Output(answer={"caption": reply.answer, "refused": ""})
-
-        return answer
-
-    return of
 
 
 def _draw(bench: Bench, sample: Sample) -> None:
@@ -90,7 +71,7 @@ def chart_captions(kind: str, table: dict[str, Any]) -> list[str]:
 
 
 def _caption(sample: Sample, output: Output) -> str:
-    return str(output.answer["caption"])
+    return output.evidence[0].text if output.evidence else ""
 
 
 SCORERS = (
@@ -110,7 +91,9 @@ SCORERS = (
     "drawn_captions",
     family="captioning",
     timeout_s=600.0,
-    open_solver=async_solver(_looker(_draw), "vlm"),
+    at_once=1,
+    lane="vlm",
+    open_solver=vlm_solver(_draw),
     scorers=SCORERS,
 )
 def drawn_captions(place: Place) -> Iterator[Sample]:
@@ -158,7 +141,7 @@ def _photos(place: Place, set_name: str, suite_name: str) -> Iterator[Sample]:
         )
 
 
-_photo_solver = async_solver(_looker(lambda bench, sample: None), "vlm")
+_photo_solver = vlm_solver(lambda bench, sample: None)
 
 
 @suite(

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from core.errors import VidenceError, unavailable
 from core.settings import Settings
 from evals.drawings.shapes import COLOURS, SHAPES, draw_shape
 from evals.run.registry import Place
-from evals.run.sample import Output, Record, Sample, Scored
+from evals.run.sample import Output, Record, Sample, Scored, Seen
 from evals.suites import captioning
 from evals.suites.captioning import ASKED, SCORERS, coco_captions, drawn_captions, flickr_captions
 
@@ -26,7 +24,9 @@ def records(says: Any) -> list[Record]:
         Record(
             sample=sample,
             sha256=sample.sha256,
-            output=Output(answer={"caption": says(sample), "refused": ""}),
+            output=Output(
+                answer={"short": "", "declined": ""}, evidence=(Seen(kind="vlm", text=says(sample)),)
+            ),
             scored=Scored(sample_id=sample.id),
         )
         for sample in SAMPLES
@@ -83,38 +83,24 @@ def test_a_shape_is_drawn_in_its_color_inside_the_picture(shape: str) -> None:
         assert (draw_shape(shape, colour, seed).pixels == pixels).all()
 
 
-class Looks:
-    def __init__(self, reply: Any) -> None:
-        self._reply = reply
-
-    async def look(self, images: Any, question: str) -> Any:
-        if isinstance(self._reply, VidenceError):
-            raise self._reply
-        return SimpleNamespace(answer=self._reply)
+def test_a_refusal_is_an_empty_caption() -> None:
+    refused = Output(answer={"short": "", "confidence": 0.0, "declined": "cannot answer this"})
+    captioned: list[Any] = [
+        one.one(SAMPLES[0], refused) for one in SCORERS if one.metric in ("captioned", "rouge_l") and one.one
+    ]
+    assert captioned == [0.0, 0.0]
 
 
-def asked(reply: Any, tmp_path: Path) -> Output:
-    async def image(name: str) -> str:
-        return "0" * 64
+def test_pictures_are_drawn_where_the_sample_says(tmp_path: Path) -> None:
+    made: dict[str, Any] = {}
 
-    bench: Any = SimpleNamespace(
-        path=lambda name: tmp_path / name, image=image, services=SimpleNamespace(models=Looks(reply))
-    )
+    def once(key: str, make: Any) -> Any:
+        return made.setdefault(key, None) or make()
 
-    async def run() -> Output:
-        return await captioning._looker(captioning._draw)(bench)(SAMPLES[0])
-
-    output = asyncio.run(run())
-    assert (tmp_path / SAMPLES[0].input["images"][0]).is_file()
-    return output
-
-
-def test_a_refusal_is_an_empty_caption_and_another_failure_is_one(tmp_path: Path) -> None:
-    refusal = unavailable("The embedded VLM cannot answer this", help="", retryable=False)
-    assert asked(refusal, tmp_path).answer == {"caption": "", "refused": refusal.message}
-    assert asked("A red circle.", tmp_path).answer["caption"] == "A red circle."
-    with pytest.raises(VidenceError):
-        asked(unavailable("The worker died", help="", retryable=True), tmp_path)
+    bench: Any = SimpleNamespace(path=lambda name: tmp_path / name, once=once)
+    for sample in (SAMPLES[0], SAMPLES[-1]):
+        captioning._draw(bench, sample)
+        assert (tmp_path / sample.input["images"][0]).is_file()
 
 
 def test_photos_need_their_sets() -> None:
