@@ -60,6 +60,16 @@ def test_a_run_killed_in_any_node_resumes_to_the_same_answer(
         assert set(calls.values()) == {1}
 
 
+@pytest.mark.parametrize("checkpoint", ["3", "4", "6", "9"])
+def test_a_run_killed_between_a_step_and_its_checkpoint_resumes_to_the_same_answer(
+    tmp_path: Path, undisturbed: dict[str, Any], checkpoint: str
+) -> None:
+    (tmp_path / "home").mkdir()
+    assert live(tmp_path, checkpoint).returncode == -signal.SIGKILL
+    assert answer(live(tmp_path, "-")) == undisturbed
+    assert set(Counter((tmp_path / "calls").read_text().split("\n")[:-1]).values()) == {1}
+
+
 def test_a_finished_result_that_never_reached_the_disk_is_built_again(
     tmp_path: Path, undisturbed: dict[str, Any]
 ) -> None:

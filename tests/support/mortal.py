@@ -1,6 +1,7 @@
 """A process that asks a question and is killed at the end of one node: python -m tests.support.mortal.
 
-Arguments: home folder, thread id, node to die in ("-" for none), file that lists the tool calls.
+Arguments: home folder, thread id, node to die in ("-" for none, a number for the checkpoint before which
+it dies), file that lists the tool calls.
 Prints the result as JSON when it lives.
 """
 
@@ -44,6 +45,24 @@ class StatelessPlanner:
         return PlanDecision(next="act" if waiting else "draft")
 
 
+def die_before_checkpoint(number: int) -> None:
+    """Let the process die when it would write its n-th checkpoint: what the step's tasks wrote is kept."""
+    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+    put = AsyncSqliteSaver.aput
+    count = 0
+
+    async def counted(self: Any, *args: Any) -> Any:
+        nonlocal count
+        count += 1
+        if count == number:
+            await asyncio.sleep(0.2)  # the writes of its tasks are on their way
+            os.kill(os.getpid(), signal.SIGKILL)
+        return await put(self, *args)
+
+    AsyncSqliteSaver.aput = counted  # type: ignore[method-assign]
+
+
 def main(home: Path, thread: str, doomed: str, calls: Path) -> None:
     def reply(query: str) -> str:
         with calls.open("a") as log:
@@ -60,6 +79,8 @@ def main(home: Path, thread: str, doomed: str, calls: Path) -> None:
         return bind(name, work, services)
 
     graph.app.bind = mortal_bind
+    if doomed.isdecimal():
+        die_before_checkpoint(int(doomed))
     settings = Settings(home=home)
     graph.services.open_services = lambda _: fake_services(
         home, StatelessPlanner(), FakeSearch(reply), store=SqliteRunStore(home / "runs.db")
