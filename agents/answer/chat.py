@@ -16,7 +16,7 @@ from agents.quarantine import has_address, shown_to_models
 from agents.question import ParsedQuestion
 from core.contracts import Candidate, Citation, DraftClaim, Evidence
 from core.errors import ErrorKind, VidenceError
-from core.text import content_words, sentences
+from core.text import content_words, sentences, words
 
 if TYPE_CHECKING:
     from models.chat import ChatModel
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _EVIDENCE_SHOWN = 40
 _ROUTE_SCORE = 0.6
 _SAME_LANGUAGE = 0.5
-"""Share of the question's words in the evidence from which a claim has to have one of them."""
+"""Share of the question's words, or of its small ones (`the`, `to`), in evidence of the same language."""
 _ASKS_ADDRESS = re.compile(
     r"\b(?:web ?sites?|urls?|links?|domains?|home ?page|address(?:es)?|e-?mails?|contact|where|online)\b",
     re.I,
@@ -116,9 +116,12 @@ def _candidate(answer: ChatAnswer, question: ParsedQuestion, evidence: Sequence[
 
 def _asked_words(question: ParsedQuestion, evidence: Sequence[Evidence]) -> frozenset[str]:
     """Return the question's words; none where the evidence seems to be in another language."""
-    asked = _stems(question.stem)
+    asked, said = _stems(question.stem), set(words(question.stem))
     known = frozenset(word for item in evidence for word in _stems(item.content))
-    return asked if len(asked & known) >= _SAME_LANGUAGE * len(asked) else frozenset()
+    small = said - set(content_words(question.stem))
+    spoken = {word for item in evidence for word in words(item.content)}
+    alike = len(asked & known) >= _SAME_LANGUAGE * len(asked)
+    return asked if alike or (small and len(small & spoken) >= _SAME_LANGUAGE * len(small)) else frozenset()
 
 
 def _around(quote: str, item: Evidence) -> str:

@@ -35,7 +35,12 @@ _VERBS = (
     "reveal reverse review rewrite run save say scan scramble search select send separate set share shift shorten show "
     "shuffle sign simulate solve speak spell split start state stick stop store submit subscribe substitute subtract suggest "
     "summarize support swap switch take talk teach tell test text think transform translate transmit transpose treat try turn "
-    "type unscramble update upload urge use utilize validate verify view visit wait warn weave work wrap write"
+    "type unscramble update upload urge use utilize validate verify view visit wait warn weave work wrap write "
+    "break decline recite narrate unpack walk elucidate delve dig derive differentiate "
+    "prove estimate forecast brainstorm craft devise rhyme sing pen dial reserve purchase sell "
+    "invest donate enroll deploy schedule organize prioritize sort filter categorize annotate "
+    "assess critique proofread reword simplify expand condense abbreviate transcribe transliterate "
+    "decrypt rotate prepend conceal obscure redact reflect ponder consult visualize spin upgrade"
 ).split()
 _LEAD = (
     r"^\W*(?:(?:please|kindly|also|then|and|now|instead|finally|next|first|additionally|furthermore|always|never|seamlessly|"
@@ -65,9 +70,13 @@ _COMMAND = re.compile(
 _ABOUT_OUTPUT = re.compile(r"\byour (?:\w+ ){0,2}?" + _OUTPUT + r"\b|\bthe answers?\b", re.I)
 _NO_VERB = "a an about above after and as at before below but by for from if in into it its of off on or our over since so than that these this those to under until up upon via when where with without you your".split()
 _SHAPED_IMPERATIVE = re.compile(
-    r"^\W*(?!(?:" + "|".join(_NO_VERB) + r")\b)\w+ (?:your|the (?:following|subsequent|next))\b", re.I
+    r"^\W*(?!(?:"
+    + "|".join(_NO_VERB)
+    + r")\b)\w+ (?:your|the (?:following|subsequent|next)|me (?:a|an|the|how|what|why|about|through)"
+    r"|(?:down|up|out|off|over|through) (?:the|an?|your|all|any|some|how|what|why))\b",
+    re.I,
 )
-"""`Augment your answer with`: a first word in front of `your` is a verb, whichever it is."""
+"""`Augment your answer`, `walk me through`, `break down the`: such a first word is a verb, whichever it is."""
 _LABEL = re.compile(r"^\W*\w+(?: \w+)?\s*[:=#]")
 """`Order no: 17`, `Change: 2.00`: a name of what follows."""
 _ALERT = re.compile(
