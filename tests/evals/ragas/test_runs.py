@@ -260,29 +260,6 @@ def test_the_suites_score_the_answers_of_the_suites_that_they_name(tmp_path):
     assert all(len(one.target["contexts"]) == len(one.target["passages"]) for one in rows)
 
 
-def test_a_suite_takes_the_answers_that_another_has_kept(tmp_path):
-    from evals.run.cache import OutputCache
-
-    times = []
-
-    def answer(sample, seed):
-        times.append((sample.id, seed))
-        return answered(1)
-
-    first = small_suite("first", answer)
-    rows = [one.model_copy(update={"suite": "second"}) for one in first.samples(Place(Settings()))]
-    second = type(first)(**{**vars(first), "name": "second", "answers_of": first, "load": lambda place: [
-        one.model_copy(update={"family": "first"}) for one in rows]})  # fmt: skip
-    cache = OutputCache(tmp_path / "c.sqlite")
-    run = run_suites(
-        [first, second], Place(Settings(home=tmp_path)), tmp_path / "r.jsonl", Options(at_once=1),
-        cache=cache, identify=code,
-    )  # fmt: skip
-    cache.close()
-    assert len(times) == 6
-    assert run.summary.cached == 6
-
-
 def test_the_command_writes_a_run_file_that_the_report_reads(base, tmp_path):
     from typer.testing import CliRunner
 
