@@ -24,7 +24,8 @@ _FRAME_WORDS = frozenset(
     map(
         stem,
         "number name kind type many much get give mean call named called default document documentation docs according "
-        "following different main please there possible list enumerate feature several available various include".split(),
+        "following different main please there possible list enumerate feature several available various include "
+        "true false correct wrong untrue incorrect".split(),
     )
 )
 _ENTITY = re.compile(

@@ -6,8 +6,10 @@ from __future__ import annotations
 import re
 from typing import Literal
 
+from agents.check.overlap import stem
 from agents.check.polarity import polarity_faults
 from agents.question import ParsedQuestion
+from core.text import content_words
 
 _AUXILIARY = re.compile(
     r"^\s*(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would|should|may|might)\s+(?:there\s+)?",
@@ -34,13 +36,29 @@ _AIM = re.compile(
     re.I,
 )
 
+_IS_IT_SO = re.compile(
+    r"\s*is it (?P<no>not )?(?P<word>true|correct|right|false|wrong|untrue|incorrect) that\s+", re.I
+)
+_WITHOUT = re.compile(r"\bwithout(?:\s+[\w'’-]+){1,3}", re.I)
+
 Verdict = Literal["yes", "no", "maybe"]
+_TURNED: dict[Verdict, Verdict] = {"yes": "no", "no": "yes", "maybe": "maybe"}
 
 
 def verdict(question: ParsedQuestion, sentence: str) -> Verdict:
     """Return what a sentence says to a yes/no question on which it bears."""
-    statement = _AUXILIARY.sub("", question.stem).rstrip(" ?")
-    plain = _DOUBT.sub(" ", sentence)
+    claim = _IS_IT_SO.match(question.stem)
+    if claim is None:
+        return _says(_AUXILIARY.sub("", question.stem).rstrip(" ?"), sentence)
+    said = _says(question.stem[claim.end() :].rstrip(" ?"), sentence)
+    turned = bool(claim["no"]) != (claim["word"].lower() not in ("true", "correct", "right"))
+    return _TURNED[said] if turned else said
+
+
+def _says(statement: str, sentence: str) -> Verdict:
+    """Return whether a sentence says what a statement says."""
+    plain = _WITHOUT.sub(lambda match: match[0] if _shares(match[0], statement) else " ", sentence)
+    plain = _DOUBT.sub(" ", plain)
     faults = [
         fault
         for fault in polarity_faults(statement, plain)
@@ -53,6 +71,12 @@ def verdict(question: ParsedQuestion, sentence: str) -> Verdict:
     ):
         return "no"
     return "maybe" if _DOUBT.search(sentence) else "yes"
+
+
+def _shares(phrase: str, statement: str) -> bool:
+    """Whether what something is without is what is asked about: only then it denies anything."""
+    asked = set(map(stem, content_words(statement)))
+    return any(stem(word) in asked for word in content_words(phrase))
 
 
 def _opposes(statement: str, sentence: str) -> bool:
