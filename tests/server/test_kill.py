@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.support.live_server import ended, start, stream, until
+from tests.support.live_server import ended, frames, start, stream, until
 from tests.support.mortal_server import Mother, Nursery
 from tests.support.server_load import check, kill_under_load
 
@@ -95,6 +95,28 @@ def pair(tmp_path: Path, mother: Mother) -> Iterator[tuple[Nursery, Nursery]]:
     finally:
         for worker in workers:
             worker.kill()
+
+
+def test_sigterm_lets_an_open_stream_come_to_its_end(nursery: Nursery) -> None:
+    seen: list[str] = []
+    begun = threading.Event()
+
+    def follow() -> None:
+        with (
+            httpx.Client(base_url=nursery.url, timeout=20) as client,
+            client.stream("POST", "/v1/chat", json={"question": "What is it?"}) as reply,
+        ):
+            for frame in frames(reply.iter_lines()):
+                seen.append(frame.event)
+                begun.set()
+
+    follower = threading.Thread(target=follow)
+    follower.start()
+    assert begun.wait(20)
+    nursery.kill(signal.SIGTERM)
+    follower.join(20)
+    assert seen[-1] == "run.finished"
+    nursery.start()
 
 
 def test_another_worker_continues_at_once_what_a_killed_one_left(pair: tuple[Nursery, Nursery]) -> None:
