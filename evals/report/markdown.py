@@ -28,6 +28,7 @@ def summary_markdown(run: Run, comparison: Comparison | None = None) -> str:
             f"| {escaped(one.suite)} | {measure} | {one.n:,} | {value} | {between} | {failed} "
             f"| {one.undefined} |"
         )
+    lines += _by_language(run)
     lines += ["", *_status(run)]
     if comparison is not None:
         lines += ["", *_comparison(comparison)]
@@ -37,6 +38,26 @@ def summary_markdown(run: Run, comparison: Comparison | None = None) -> str:
 def escaped(text: str) -> str:
     """Return a text that Markdown and HTML show as it is, on one line."""
     return _SPECIAL.sub(r"\\\1", " ".join(text.split())).replace(r"\<", "&lt;").replace(r"\>", "&gt;")
+
+
+def _by_language(run: Run) -> list[str]:
+    """Return a row a language and a column a suite with what leads it; nothing where no suite has several."""
+    leads = {suite.name: next(iter(suite.metrics), "") for suite in run.header.suites}
+    found = {
+        (one.slice, one.suite): one.value
+        for one in run_figures(run)
+        if one.by == "language" and one.metric == leads.get(one.suite)
+    }
+    if not found:
+        return []
+    columns = list(dict.fromkeys(suite for _, suite in found))
+    titles = " | ".join(f"{escaped(name)}: {escaped(leads[name])}" for name in columns)
+    lines = ["", f"| language | {titles} |", f"|---|{'--:|' * len(columns)}"]
+    for language in sorted({language for language, _ in found}):
+        values = (found.get((language, name)) for name in columns)
+        cells = " | ".join("-" if value is None else f"{value:.3f}" for value in values)
+        lines.append(f"| {escaped(language)} | {cells} |")
+    return lines
 
 
 def _status(run: Run) -> list[str]:

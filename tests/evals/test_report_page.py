@@ -217,6 +217,20 @@ def test_the_markdown_table_has_a_line_a_measure() -> None:
     assert "**Refused**" in text
 
 
+def test_the_markdown_has_a_row_a_language_where_a_suite_asks_in_several() -> None:
+    assert "| language |" not in summary_markdown(plain_run(20))
+    rows = [
+        record(suite, number, {"accuracy": float(number < limit)}, language=["de", "ja"][number % 2])
+        for number in range(8)
+        for suite, limit in (("sums", 3), ("words", 8))
+    ]
+    run = Run(Path("x"), header({"sums": ["sums"], "words": ["words"]}), tuple(rows))
+    text = summary_markdown(run)
+    assert "| language | sums: accuracy | words: accuracy |" in text
+    assert "| de | 0.500 | 1.000 |" in text
+    assert "| ja | 0.250 | 1.000 |" in text
+
+
 def test_a_report_that_cannot_be_written_is_a_typed_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(VidenceError, match="cannot be written"):
