@@ -7,21 +7,20 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from evals.drawings.simple import Picture, chart_picture, draw_picture, shape_picture
+from evals.drawings.scenes import draw_scene
 from evals.run.registry import Place, suite
 from evals.run.sample import Output, Sample
 from evals.run.scorers import metric_scorer
 from evals.solvers.bench import Bench, bench_solver
 
-_EACH, _FIRST = 66, 5_000
+_COUNT = 132
 _FOUND = 10
 _CHANGES = ("crop", "turn", "dim", "small")
 
 
-def _pictures() -> Iterator[tuple[str, Picture]]:
-    for seed in range(_FIRST, _FIRST + _EACH):
-        yield f"shape-{seed}", shape_picture(seed)
-        yield f"chart-{seed}", chart_picture(seed)
+def _names() -> Iterator[tuple[int, str]]:
+    for seed in range(_COUNT):
+        yield seed, f"scene-{seed:03}"
 
 
 def changed(path: Path, change: str, seed: int) -> Any:
@@ -47,9 +46,9 @@ def changed(path: Path, change: str, seed: int) -> Any:
 
 def _searcher(bench: Bench) -> Callable[[Sample, int], Output]:
     folder = bench.path("evals/drawn/searched")
-    for name, picture in _pictures():
-        draw_picture(folder / f"{name}.png", picture)
-    records = [{"id": name, "image": f"{name}.png"} for name, _ in _pictures()]
+    for seed, name in _names():
+        draw_scene(folder / f"{name}.png", seed)
+    records = [{"id": name, "image": f"{name}.png"} for _, name in _names()]
     collection = bench.collection("searched", records, folder=folder)
     collections = bench.services.collections
 
@@ -68,9 +67,9 @@ def _searcher(bench: Bench) -> Callable[[Sample, int], Output]:
     scorers=(metric_scorer("hit@1"), metric_scorer("mrr", judged=False)),
 )
 def drawn_search(place: Place) -> Iterator[Sample]:
-    """132 pictures that we draw, each changed a little, searched for among all by pixels."""
-    for number, (name, _) in enumerate(_pictures()):
-        change = _CHANGES[(number // 2) % len(_CHANGES)]
+    """132 scenes that we draw, each changed a little, searched for among all by pixels."""
+    for number, name in _names():
+        change = _CHANGES[number % len(_CHANGES)]
         yield Sample(
             id=name,
             suite="drawn_search",

@@ -9,7 +9,7 @@ import pytest
 
 from core.settings import Settings
 from core.text import squash
-from evals.drawings.simple import draw_picture, shape_picture
+from evals.drawings.scenes import draw_scene
 from evals.run.registry import Place, Suite, suites
 from evals.run.sample import Output
 from evals.suites.drawn_search import changed, drawn_search
@@ -102,7 +102,7 @@ def test_a_changed_picture_is_another_one_but_still_shows_the_same(tmp_path: Pat
     from PIL import Image
 
     path = tmp_path / "a.png"
-    draw_picture(path, shape_picture(3))
+    draw_scene(path, 3)
     with Image.open(path) as stored:
         before = np.asarray(stored.convert("RGB")).astype(int)
     for change in ("crop", "turn", "dim", "small"):
@@ -111,3 +111,11 @@ def test_a_changed_picture_is_another_one_but_still_shows_the_same(tmp_path: Pat
         assert np.abs(after.mean(axis=(0, 1)) - before.mean(axis=(0, 1))).max() < 90
         assert (changed(path, change, 1) == after).all()
     assert len({row.target[0] for row in drawn_search.samples(NOWHERE)}) >= ENOUGH
+
+
+def test_a_scene_is_taken_for_a_photo_so_that_nobody_looks_for_words_in_it(tmp_path: Path) -> None:
+    from models.jobs import describe_pixels
+
+    for seed in range(6):
+        draw_scene(tmp_path / "a.png", seed)
+        assert describe_pixels(str(tmp_path / "a.png"))["kind"] not in ("chart", "document"), seed
