@@ -10,7 +10,7 @@ from core.contracts import ModelRef
 from core.errors import invalid_input
 from evals.ragas.judge import RagasJudge
 from evals.ragas.row import Row, is_answer, row_of
-from evals.ragas.scorers import EMBEDDED, VERSION, lacks_package, plain_scorers, with_judge
+from evals.ragas.scorers import EMBEDDED, VERSION, judge_ref, lacks_package, plain_scorers, with_judge
 from evals.run.file import Run
 from evals.run.registry import Place, Scorer, Suite
 from evals.run.sample import Output, Record, Sample, content_hash
@@ -61,7 +61,8 @@ def _suite(
 
     @contextmanager
     def opened(place: Place) -> Iterator[_Replay]:
-        yield _Replay(outputs, given)
+        served = place.settings.judge != EMBEDDED
+        yield _Replay(outputs, {**given, "ragas_judge": judge_ref(place.settings)} if served else given)
 
     @contextmanager
     def scorers(place: Place) -> Iterator[tuple[Scorer, ...]]:

@@ -112,24 +112,30 @@ def open_judge(settings: Settings, cache: OutputCache | None = None) -> RagasJud
 
     if settings.judge == EMBEDDED:
         raise invalid_input("RAGAS needs a judge that reads", help=f"There is none: {NO_JUDGE}.")
-    base_url, _, model = settings.judge.removeprefix("openai:").partition("#")
+    base_url = settings.judge.removeprefix("openai:").partition("#")[0]
+    ref = judge_ref(settings)
     chat = OpenAIChat(
         base_url,
-        model,
+        ref.name,
         api_key=settings.model_api_key,
         timeout_s=settings.model_timeout_s,
         max_retries=0,
         max_tokens=settings.judge_reply_tokens,
     )
-    # The address without what may stand before it: a key that changes is no other model.
-    public = public_settings(settings)["judge"]
     return RagasJudge(
         chat,
-        ModelRef(name=model, hash=content_hash(public)[:16]),
+        ref,
         at_once=settings.judge_at_once,
         cache=cache,
         cool_s=_BREAK_S,
     )
+
+
+def judge_ref(settings: Settings) -> ModelRef:
+    """Return the judge as replies are kept by it and run files name it: its model and its address."""
+    # Without what may stand before the address: a key that changes is no other model.
+    public = public_settings(settings)["judge"]
+    return ModelRef(name=public.partition("#")[2] or public, hash=content_hash(public)[:16])
 
 
 def image_folders(place: Place) -> Sequence[Path]:

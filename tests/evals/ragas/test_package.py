@@ -80,3 +80,12 @@ def test_ragas_heeds_that_variable(ragas):
     from ragas._analytics import do_not_track
 
     assert do_not_track(), "tests/conftest.py sets it"
+
+
+def test_another_version_of_ragas_gives_its_measures_another_version():
+    from evals.ragas.scorers import VERSION
+
+    installed = importlib.metadata.version("ragas")
+    assert VERSION.startswith(f"ragas-{installed}-"), (
+        "scores of two versions may not be compared: change VERSION"
+    )

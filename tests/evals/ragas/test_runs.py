@@ -142,6 +142,7 @@ def test_scores_without_a_value_are_counted_with_their_reason(base, tmp_path):
                if one.scored.scores["ragas_faithfulness"] is not None]  # fmt: skip
     assert found.value == pytest.approx(sum(defined) / len(defined))
     assert found.n + found.undefined == 8
+    assert run.header.suites[0].models["ragas_judge"].name == "scripted"
     assert not found.judged
     assert figure(run, "ragas_exact_match").undefined == 0
 
