@@ -24,6 +24,7 @@ from server.http import (
     health,
     images,
     inference,
+    page,
     problem,
     retrieval,
     runs,
@@ -115,6 +116,7 @@ def create_app(
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=_hosts(settings), www_redirect=False)
     problem.install(app)
     app.include_router(health.router)
+    app.include_router(page.router)
     for router in ROUTERS:
         app.include_router(router, prefix="/v1")
         app.include_router(router, prefix="/api/v1", include_in_schema=False)

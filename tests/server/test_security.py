@@ -21,7 +21,7 @@ from server.storage.database import Database
 from server.storage.schema import MIGRATIONS
 from tests.support.live_server import live
 
-PUBLIC = {"/health", "/ready", "/v1/events/schema", "/openapi.json"}
+PUBLIC = {"/", "/page/{name}", "/health", "/ready", "/v1/events/schema", "/openapi.json"}
 
 
 @pytest.fixture
