@@ -78,3 +78,13 @@ def times_of(name: str) -> Times:
     return lambda records: [
         value for record in records if (value := (record.output.answer or {}).get(name)) is not None
     ]
+
+
+def mean_of(name: str) -> Callable[[Sequence[Record]], float | None]:
+    """Return the mean of a number that answers note; None where none has it."""
+
+    def mean(records: Sequence[Record]) -> float | None:
+        values = times_of(name)(records)
+        return sum(values) / len(values) if values else None
+
+    return mean

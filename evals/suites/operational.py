@@ -19,7 +19,7 @@ from core.errors import VidenceError
 from core.settings import Settings
 from evals.load.inprocess import Runner, Timed, bare_chain, time_bare
 from evals.load.memory import measure_memory
-from evals.load.scorers import noted, quantile_scorers, times_of
+from evals.load.scorers import mean_of, noted, plain, quantile_scorers, times_of
 from evals.personas.canaries import Canary, canaries
 from evals.run.registry import Place, Scorer, suite
 from evals.run.sample import Output, Sample, Spent
@@ -31,8 +31,8 @@ from evals.suites.personas import asked_of, offline, prepare
 FAMILY = "operational"
 LEVELS = (1, 2, 4, 8)
 """Questions at a time."""
-_TURNS, _A_LEVEL = 3, 8
-_WARM, _BARE_RUNS = 2, 3
+_TURNS, _A_LEVEL = 2, 8
+_WARM, _BARE_RUNS = 2, 2
 _TEXTS_OF_MEMORY = 16
 _PICTURES_OF_MEMORY = ("nov-gen-08", "nov-ins-09")
 """A receipt, which is read, and a bag."""
@@ -282,7 +282,7 @@ _MEMORY: dict[str, str] = {
             judged=False,  # as above
             help="Both processes live through their questions.",
         ),
-        *(_noted(name, help_) for name, help_ in _MEMORY.items()),
+        *(plain(name, mean_of(name), help_) for name, help_ in _MEMORY.items()),
     ),
     reuse=False,
     at_once=1,
