@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from core.contracts import Usage
+from core.contracts import ModelRef, RunResult, Usage
 from core.settings import Settings
 from evals.load.inprocess import Runner, bare_chain, time_bare
 from evals.load.memory import measure_memory
@@ -19,7 +19,7 @@ from evals.run.options import Options
 from evals.run.registry import Place, Suite
 from evals.run.runner import run_suites
 from evals.run.sample import Output
-from evals.solvers.asking import Ask
+from evals.solvers.asking import Ask, cost_of, output_of
 from evals.solvers.bench import Bench, open_bench
 from evals.suites.operational import (
     LEVELS,
@@ -145,3 +145,21 @@ def test_memory_is_that_of_a_process_of_its_own(tmp_path: Path) -> None:
     assert found["questions"] == 4
     assert 20 < found["opened_mb"] < found["steady_mb"] <= found["peak_mb"] < 2_000
     assert found["worker_peak_mb"] == 0, "no picture, no worker"
+
+
+def test_what_a_run_cost_is_by_the_prices_of_its_models(tmp_path: Path) -> None:
+    (tmp_path / "prices.yaml").write_text("models: {small: {tokens_in: 2, tokens_out: 4}}")
+    result = RunResult(
+        run_id="r",
+        thread_id="r",
+        status="done",
+        question="?",
+        profile="general",
+        usage=Usage(tokens_in=500_000, tokens_out=250_000),
+        models={"answerer": ModelRef(name="small", hash="h"), "embeddings": ModelRef(name="other", hash="h")},
+    )
+    priced = Settings(prices=str(tmp_path / "prices.yaml"))
+    assert cost_of(result, priced) == pytest.approx(2.0)
+    assert output_of(result, priced).usage.cost == pytest.approx(2.0)
+    assert cost_of(result, Settings()) is None
+    assert output_of(result, Settings()).usage.cost == 0.0
