@@ -9,7 +9,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from core.errors import VidenceError, not_found
+from core.errors import VidenceError, not_found, unavailable
 from core.settings import Settings
 from server.runs.execute import Outcome, Parts, conclude, drive
 from server.runs.ledger import Lease, NewRun
@@ -47,6 +47,8 @@ class RunManager:
         self._active: dict[str, _Active] = {}
         self._starting = 0
         self._aside: set[asyncio.Task[Run]] = set()
+        # Cancelled while they were on their way from the ledger to a task.
+        self._unwanted: set[str] = set()
         self._kick = asyncio.Event()
         self._loops: list[asyncio.Task[None]] = []
         self.draining = False
@@ -103,11 +105,12 @@ class RunManager:
             )
 
     def check_accepting(self) -> None:
-        """Raise `unavailable` while the server drains."""
+        """Raise `unavailable` while the server drains, or when its models could not be opened."""
         if self.draining:
-            raise VidenceError(
-                "unavailable", "The server is stopping", help="Ask again in a moment.", retryable=True
-            )
+            raise unavailable("The server is stopping", help="Ask again in a moment.")
+        failure = self._parts.engine.failure
+        if failure is not None:
+            raise unavailable(f"The server did not start well: {failure.message}", help=failure.help)
 
     def client_left(self, run: Run) -> None:
         """Note that the client that started a run is gone: by its policy the run goes on or is cancelled."""
@@ -122,6 +125,7 @@ class RunManager:
         if run is None:
             raise unknown_run(run_id)
         if not run.ended and not self._stop_work(run_id):
+            self._unwanted.add(run_id)
             self._kick.set()
         return run
 
@@ -177,7 +181,7 @@ class RunManager:
         for active in self._active.values():
             active.work.cancel()
         keepers = [active.keeper for active in self._active.values() if active.keeper is not None]
-        tasks = [*self._loops, *keepers]
+        tasks = [*self._loops, *keepers, *self._aside]
         if tasks:
             await asyncio.wait(tasks)
         await self._presence.leave()
@@ -191,7 +195,7 @@ class RunManager:
         active = _Active(run, asyncio.create_task(drive(run, self._parts), name=f"run-{run.run_id}"))
         self._active[run.run_id] = active
         active.keeper = asyncio.create_task(self._keep(active), name=f"keep-{run.run_id}")
-        if run.cancel_requested:
+        if run.cancel_requested or run.run_id in self._unwanted:
             self._stop_work(run.run_id)
 
     async def _keep(self, active: _Active) -> None:
@@ -235,6 +239,7 @@ class RunManager:
                         self._start(run)
                     if not runs:
                         break
+                self._unwanted.clear()
             except Exception:
                 log.exception("Looking for runs failed")
             await wait_for(self._kick, POLL_S)

@@ -263,3 +263,13 @@ def test_what_is_asked_before_the_models_are_loaded_is_kept_and_answered(tmp_pat
         assert time.monotonic() - begun < 0.5
         assert ended(client, run["run_id"])["status"] == "done"
         assert stream(client, run["run_id"])[0].data["data"]["queued"] is True
+
+
+def test_a_server_whose_models_do_not_open_says_so_and_takes_no_runs(tmp_path: Path) -> None:
+    missing = VidenceError("unavailable", "The text model is missing", help="Install it.")
+    with live(tmp_path, opens_with=missing, wait_until_ready=False) as client:
+        ready = until(lambda: (found := client.get("/ready").json())["status"] == "failed" and found)
+        assert ready["detail"] == "The text model is missing"
+        body = problem(client.post("/v1/runs", json={"question": "x"}), 503, "unavailable")
+        assert "The text model is missing" in body["detail"]
+        assert client.get("/health").status_code == 200

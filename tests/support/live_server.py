@@ -76,6 +76,7 @@ def live(
     planner: Any = None,
     services: Services | None = None,
     opens_after_s: float = 0.0,
+    opens_with: Exception | None = None,
     wait_until_ready: bool = True,
     identify: Any = by_header,
     open_services: Callable[[Settings], Services] | None = None,
@@ -85,6 +86,8 @@ def live(
 
     def opened(config: Settings) -> Services:
         time.sleep(opens_after_s)
+        if opens_with is not None:
+            raise opens_with
         return services or (open_services or opener(home, tool, planner))(config)
 
     settings.setdefault("server_requests_per_minute", 0)  # tests look often
