@@ -81,7 +81,12 @@ def test_training_leaves_out_what_is_measured_on_and_what_is_trained_on_is_not_m
     assert (status, made["rows"]) == (0, 12 - held)
     assert sum(made["left_out"].values()) == held
     assert "dataset:first" in next(iter(made["left_out"]))
-    # A data set that came another way is checked against it, too.
+    # All ratings again: what was learned from meanwhile stays out, so that the set is the one there is.
+    status, again = call("eval", "dataset", "create", "second")
+    assert (status, again["samples"]) == (0, held)
+    assert again["aside"] == {"trained on: same run": 12 - held}
+    assert again["trained_on"] == [f"ratings@{made['version']}"]
+    # A data set that came another way is checked against it, and then nothing is left to measure on.
     rows = [
         TrainRow(question=f"What is crane {n} called?", answers=("x",), kind="k", source="s", licence="l")
         for n in range(12)
@@ -92,11 +97,9 @@ def test_training_leaves_out_what_is_measured_on_and_what_is_trained_on_is_not_m
     (exam / "dev.jsonl").write_text(json.dumps({"question": "Is this one of the four or more words?"}))
     status, checked = call("data", "check", "bought", "--against", str(exam))
     assert (status, checked["overlap"]) == (1, held)
-    # All ratings again: what was learned from meanwhile stays out, so that the set is the one there is.
-    status, again = call("eval", "dataset", "create", "second")
-    assert (status, again["samples"]) == (0, held)
-    assert again["aside"] == {"trained on: same run": 12 - held}
-    assert again["trained_on"] == [f"ratings@{made['version']}"]
+    status, none = call("eval", "dataset", "create", "third")
+    assert (status, none["error"]["kind"]) == (2, "invalid_input")
+    assert "trained on: same question" in none["error"]["message"]
 
 
 def test_a_rated_answer_of_a_real_run_is_asked_again_over_its_collection(
