@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from agents.courtesy import without_courtesy
 from agents.decompose import compared_names
+from agents.function_words import function_words, language_of
 from core.contracts import AnswerType
 from core.text import content_words
 
@@ -52,8 +53,12 @@ def parse_question(text: str) -> ParsedQuestion:
     """Read what a question asks for, without greetings and thanks. Pure; no model."""
     text = without_courtesy(text)
     stem, options = split_options(text)
-    kind: AnswerType = "choice" if options else _answer_type(stem)
-    return ParsedQuestion(text, stem, kind, options, tuple(content_words(stem)))
+    language = language_of(stem)
+    # The forms of English questions say nothing of others: German asks `was` for `what`.
+    kind: AnswerType = "choice" if options else _answer_type(stem) if language == "en" else "text"
+    empty = function_words(language)
+    keywords = tuple(word for word in content_words(stem) if word not in empty)
+    return ParsedQuestion(text, stem, kind, options, keywords)
 
 
 def split_options(text: str) -> tuple[str, dict[str, str]]:

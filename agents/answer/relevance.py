@@ -13,6 +13,7 @@ from math import log
 from agents.answer.irregular import BASE_FORMS
 from agents.answer.units import Unit
 from agents.check.overlap import stem
+from agents.function_words import language_of
 from agents.question import ParsedQuestion
 from core.text import content_words
 
@@ -119,8 +120,13 @@ def relevance(question: ParsedQuestion, units: Sequence[Unit]) -> Relevance:
 
 def entities(text: str) -> Iterable[frozenset[str]]:
     """Yield the words of each name, code or number of a question; its first word is one only if it looks it."""
+    nouns = language_of(text) == "de"  # every noun has a capital there
     for match in _ENTITY.finditer(text):
         word = match.group()
-        plain_first = match.start() == 0 and re.fullmatch(r"[A-Z][a-z]+", word) is not None
+        if nouns and word.isalpha():
+            continue
+        plain_first = (
+            not text[: match.start()].strip(" ¿¡") and re.fullmatch(r"[A-Z][^\W\d_A-Z]+", word) is not None
+        )
         if not plain_first and (found := bag(word)):
             yield found
