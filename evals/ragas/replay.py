@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import fields
+from dataclasses import fields, replace
 
 from core.contracts import ModelRef
 from core.errors import invalid_input
@@ -66,8 +66,10 @@ def _suite(
 
     @contextmanager
     def scorers(place: Place) -> Iterator[tuple[Scorer, ...]]:
+        # An eval's folder belongs to its settings, and old ones go: one more judge must not push one out.
+        calm = replace(place, settings=place.settings.model_copy(update={"judge": EMBEDDED}))
         with ExitStack() as stack:
-            found = stack.enter_context(plain_scorers(place, there))
+            found = stack.enter_context(plain_scorers(calm, there))
             if place.settings.judge != EMBEDDED:
                 found += stack.enter_context(
                     with_judge(
@@ -76,6 +78,7 @@ def _suite(
                         images=True,
                         fields=there,
                         keep=keep,
+                        bench_at=calm,
                         watch=None if judges is None else judges.append,
                     )
                 )

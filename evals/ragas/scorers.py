@@ -74,6 +74,7 @@ def with_judge(
     fields: Fields = None,
     keep: bool = True,
     watch: Watch | None = None,
+    bench_at: Place | None = None,
 ) -> Iterator[tuple[Scorer, ...]]:
     """Open scorers with a judge. Blocking.
 
@@ -84,6 +85,7 @@ def with_judge(
         fields: As in `plain_scorers`.
         keep: Whether replies are kept, and kept ones taken.
         watch: Hears of the judge, to count what it was asked.
+        bench_at: Where embeddings come from, if not from `place`.
     """
     ragas, settings = load_ragas(), place.settings
     with ExitStack() as stack:
@@ -95,7 +97,7 @@ def with_judge(
             watch(judge)
         found: list[Judged] = []
         if texts:
-            bench = stack.enter_context(open_bench(place))
+            bench = stack.enter_context(open_bench(bench_at or place))
             found += judged_metrics(ragas, judge, RagasEmbedding(bench.services.models.embedder))
         if images:
             found += image_metrics(ragas, judge, image_opener(image_folders(place), settings))
