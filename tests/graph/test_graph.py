@@ -129,7 +129,7 @@ async def test_the_medical_profile_wants_more_confidence_for_a_verdict(
         name = "verdict"
 
         def propose(self, task: Any) -> list[Any]:
-            change = {"answer_type": "yes_no", "short_answer": "yes", "score": 0.5}
+            change = {"answer_type": "yes_no", "short_answer": "yes", "score": 0.38}
             return [c.model_copy(update=change) for c in EchoExtractor().propose(task)]
 
     planner = ScriptedPlanner(PlanDecision(next="act", subquestions=(search("q1", "x"),)), DRAFT)
