@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.common import Figures, add_output_options, print_figures
-from benchmarks.planted_falls import churn, decided, families, plant, refused, together
+from benchmarks.planted_falls import Table, families, plant, together
 from evals.compare.decide import FALLS, verdicts
 from evals.compare.mde import needed
 from evals.compare.pairs import Part
@@ -82,11 +82,10 @@ def measure(count: int, samples: int, changed: float, seeds: int) -> Figures:
 def measure_run(args: argparse.Namespace) -> tuple[Figures, bool]:
     """Return what the gate says to falls planted in a run file, and whether that is good enough."""
     run, config = together([read_run(path) for path in args.run]), load_gate(args.config)
-    first = decided(run, run, config)
-    names = args.family or families(run)
-    rows = {name: _planted(run, config, name, args) for name in names}
+    table = Table(run, config)
+    rows = {name: _planted(run, table, name, args) for name in args.family or families(run)}
     alarms = sum(
-        bool(refused(decided(run, churn(run, args.churn, np.random.default_rng([7, seed])), config), config))
+        bool(table.refused(table.version(np.random.default_rng([7, seed]), args.churn)))
         for seed in range(args.pairs)
     )
     least = math.ceil(LEAST_CAUGHT * args.seeds)
@@ -94,29 +93,28 @@ def measure_run(args: argparse.Namespace) -> tuple[Figures, bool]:
     good &= all(row["caught"] >= least for row in rows.values())
     return {
         "runs": [str(path) for path in args.run],
-        "parts": first.comparisons,
+        "parts": table.count,
         "fall": args.fall,
         "churn": args.churn,
         "seeds": args.seeds,
         "families": rows,
         "false_alarms": alarms,
         "pairs": args.pairs,
-        "needed": first.sizes,
         "good": good,
     }, good
 
 
-def _planted(run: Run, config: GateConfig, name: str, args: argparse.Namespace) -> Figures:
-    caught, fell = 0, dict[str, float]()
+def _planted(run: Run, table: Table, name: str, args: argparse.Namespace) -> Figures:
+    caught = 0
     for seed in range(args.seeds):
-        rng = np.random.default_rng(seed)
-        new, fell = plant(churn(run, args.churn, rng), [name], args.fall, rng)
-        caught += name in refused(decided(run, new, config), config)
+        new = table.version(np.random.default_rng(seed), args.churn, name, args.fall)
+        caught += name in table.refused(new)
     units = {
         suite.name: len({one.sample.unit for one in run.records if one.sample.suite == suite.name})
         for suite in run.header.suites
         if suite.family == name
     }
+    _, fell = plant(run, [name], args.fall, np.random.default_rng(0))
     print(f"{name}: {caught} of {args.seeds}", file=sys.stderr, flush=True)
     return {"caught": caught, "units": sum(units.values()), "suites": units, "fell": fell}
 

@@ -13,16 +13,20 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from evals.compare.decide import Comparison, compare_runs
+from evals.compare.decide import Comparison, compare_runs, verdicts
+from evals.compare.pairs import pair_runs, pooled
 from evals.gate import GateConfig
 from evals.run.file import Run
 from evals.run.header import MetricHeader, SuiteHeader
 from evals.run.sample import Record
+from evals.run.scores import sample_scores
 from evals.run.summary import Summary
 
 Key = tuple[str, str]
 Scores = dict[str, float | None]
+Array = NDArray[np.float64]
 
 
 def together(runs: Sequence[Run]) -> Run:
@@ -148,3 +152,98 @@ def _changed(run: Run, changed: Mapping[Key, Mapping[str, Any]]) -> Run:
             record = record.model_copy(update={"scored": scored})  # noqa: PLW2901
         records.append(record)
     return replace(run, records=tuple(records))
+
+
+class Table:
+    """A run as the gate sees it, to decide many times: a row a sample, a column a measure of each suite.
+
+    It says what `decided` says of the same changes, as a test holds; floors, missing samples and measures
+    over all samples, which no change of single scores touches, are left out.
+    """
+
+    def __init__(self, run: Run, config: GateConfig) -> None:
+        self._config = config
+        every = [part for part in pair_runs(run, run, config.runs).parts if part.suite]
+        parts = [part for part in every if part.whole is None]
+        scores = scores_of(run)
+        self.suites: dict[str, dict[str, Any]] = {}
+        for suite in run.header.suites:
+            mine = [part for part in parts if part.suite == suite.name]
+            lead = leading(suite)
+            if mine and lead is not None:
+                # As the gate orders them: by id, of those that have the measure.
+                rows = {key: place for place, key in enumerate(sorted(scores[suite.name]))}
+                columns = [
+                    _column(list(scores[suite.name].values()), suite, part.metric, rows) for part in mine
+                ]
+                self.suites[suite.name] = {
+                    "family": suite.family, "parts": mine, "values": np.stack(columns, axis=1),
+                    "lead": [part.metric for part in mine].index(lead[0]), "up": lead[1].higher_is_better,
+                }  # fmt: skip
+                for part, column in zip(mine, columns, strict=True):
+                    assert np.array_equal(part.base, column[~np.isnan(column)]), part.metric
+
+        # Measures over all samples stay as they are; the correction counts them all the same.
+        self._still = [part for part in every if part.whole is not None or part.suite not in self.suites]
+
+    def version(
+        self, rng: np.random.Generator, share: float, family: str = "", fall: float = 0.0
+    ) -> dict[str, Array]:
+        """Return other scores: changed by chance everywhere, and fallen in one family."""
+        found = {}
+        for name, suite in self.suites.items():
+            values = suite["values"].copy()
+            for place in np.flatnonzero(rng.random(len(values)) < share):
+                other = suite["values"][int(rng.integers(len(values)))]
+                # A measure that one of the two lacks stays: the gate compares the samples that have it.
+                both = ~np.isnan(other) & ~np.isnan(values[place])
+                values[place][both] = other[both]
+            if suite["family"] == family:
+                _fall(values[:, suite["lead"]], fall, 0.0 if suite["up"] else 1.0, rng)
+            found[name] = values
+        return found
+
+    def refused(self, version: Mapping[str, Array]) -> set[str]:
+        """Return the families that the gate refuses."""
+        parts = []
+        for name, suite in self.suites.items():
+            for place, part in enumerate(suite["parts"]):
+                column = version[name][:, place]
+                parts.append(replace(part, new=column[~np.isnan(column)]))
+        parts += [*self._still, *pooled([*parts, *self._still])]
+        found = set()
+        for part, (_, _, verdict) in zip(parts, verdicts(parts, self._config), strict=True):
+            change = float((part.new - part.base).mean())
+            most = self._config.runs.of(part.family).max_fall
+            if verdict == "regressed" or (
+                most is not None and (-change if part.higher_is_better else change) > most
+            ):
+                found.add(part.family)
+        return found
+
+    @property
+    def count(self) -> int:
+        """How many parts are corrected for."""
+        parts = [*self._still, *(part for suite in self.suites.values() for part in suite["parts"])]
+        return len(parts) + len(pooled(parts))
+
+
+def _column(
+    samples: Sequence[Sequence[Record]], suite: SuiteHeader, metric: str, rows: Mapping[Key, int]
+) -> Array:
+    column = np.full(len(rows), np.nan)
+    for score in sample_scores(samples, metric, suite.metrics[metric]):
+        column[rows[suite.name, score.sample.id]] = score.value
+    return column
+
+
+def _fall(column: Array, fall: float, worst: float, rng: np.random.Generator) -> None:
+    """Let samples at random lose what they have, in place, until the mean has fallen so far."""
+    known = np.flatnonzero(~np.isnan(column))
+    left = fall * len(known)
+    for place in rng.permutation(known):
+        loss = min(left, abs(column[place] - worst))
+        column[place] += loss if worst else -loss
+        left -= loss
+        if left <= 1e-12:
+            return

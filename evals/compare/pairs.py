@@ -75,7 +75,7 @@ def pair_runs(base: Run, new: Run, rules: RunRules) -> Pairs:
     added = [name for name in known if name not in {suite.name for suite in base.header.suites}]
     if added:
         notes.append(f"only the new run has {', '.join(added)}")
-    return Pairs((*parts, *_pooled(parts)), missing, tuple(unlike), tuple(notes))
+    return Pairs((*parts, *pooled(parts)), missing, tuple(unlike), tuple(notes))
 
 
 def _by_suite(run: Run) -> dict[str, list[Record]]:
@@ -185,7 +185,7 @@ def _part(
     )
 
 
-def _pooled(parts: Sequence[Part]) -> list[Part]:
+def pooled(parts: Sequence[Part]) -> list[Part]:
     """Return each metric over the suites of a family that share it, where there are several."""
     shared: dict[tuple[str, str, bool], list[Part]] = {}
     for part in parts:

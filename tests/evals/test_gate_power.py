@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks.gate_power import main
-from benchmarks.planted_falls import churn, decided, families, leading, plant, refused, together
+from benchmarks.planted_falls import Table, churn, decided, families, leading, plant, refused, together
 from evals.compare.rules import FamilyRules, RunRules
 from evals.gate import GateConfig
 from evals.run.file import Run, RunFile, read_run
@@ -141,3 +141,29 @@ def test_too_few_samples_miss_falls_and_the_command_says_so(
         monkeypatch.setattr("sys.argv", arguments)
         assert main() == status
         assert f'"good": {"true" if status == 0 else "false"}' in capsys.readouterr().out
+
+
+def test_the_table_says_what_the_gate_says_of_the_same_scores(tmp_path: Path) -> None:
+    run, config = made(tmp_path), GateConfig()
+    table = Table(run, config)
+    seen = set()
+    for seed in range(12):
+        fall = (0.0, 0.05, 0.12, 0.2)[seed % 4]
+        family = families(run)[seed % 3]
+        version = table.version(np.random.default_rng(seed), 0.1, family, fall)
+        records = []
+        for record in run.records:
+            suite = table.suites.get(record.sample.suite)
+            if suite is not None and record.error is None:
+                place = sorted({one.sample.id for one in run.records}).index(record.sample.id)
+                row = version[record.sample.suite][place]
+                names = [part.metric for part in suite["parts"]]
+                scores = {**record.scored.scores, **dict(zip(names, row.tolist(), strict=True))}
+                record = record.model_copy(  # noqa: PLW2901
+                    update={"scored": record.scored.model_copy(update={"scores": scores})}
+                )
+            records.append(record)
+        said = refused(decided(run, replace(run, records=tuple(records)), config), config)
+        assert table.refused(version) == said
+        seen.add(bool(said))
+    assert seen == {True, False}
