@@ -46,7 +46,7 @@ def promote(
     must be of these very versions, and the decision is kept in the history; a refusal ends with exit code 1.
     A gate file with `promotion: {runs: required}` does not let a version pass without:
 
-      vidence eval run pictures charts -o new.jsonl     (with VIDENCE_VLM=openai:URL#NAME@VERSION)
+      vidence eval run routing pictures charts -o new.jsonl  (with VIDENCE_VLM=openai:URL#NAME@VERSION)
       vidence finetune promote NAME@VERSION --to production --base-run base.jsonl --new-run new.jsonl
     """
     with handle_errors(as_json):
