@@ -1,4 +1,4 @@
-"""The shipped file of known failures: each row is a whole sample of a suite that answers without public data."""
+"""The shipped file of known failures: each row is a whole sample of a suite that needs no public data."""
 
 from __future__ import annotations
 
