@@ -5,14 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.box import SIMPLE_HEAD
 from rich.markup import escape
-from rich.table import Table
 
 from server.cli.output import err_console, out_console
 
 if TYPE_CHECKING:
-    from evals.load.measures import Latency, LoadReport
+    from evals.load.measures import LoadReport
     from evals.load.quantiles import Quantile
 
 _NAMES = {
@@ -28,13 +26,10 @@ _LATE_MS = 50
 def show_load(found: LoadReport, path: Path) -> None:
     """Print times, errors, events and judgements."""
     out = out_console()
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("ms, from when the user came", min_width=13)
-    for name in ("n", "mean", "p50", "p95", "p99"):
-        table.add_column(name, justify="right", no_wrap=True)
+    out.print("[dim]milliseconds from when the user came, with 95% intervals[/]")
     for name, one in found.latency_ms.items():
-        table.add_row(_NAMES[name], f"{one.n:,}", f"{one.mean:,.0f}", *_cells(one))
-    out.print(table)
+        cells = "  ".join(f"p{quantile.q * 100:g} {_cell(quantile):<22}" for quantile in one.quantiles)
+        out.print(f"{_NAMES[name]:<13}  {cells}  n {one.n:,}", soft_wrap=True)
     out.print(
         f"{found.visits:,} questions in {found.seconds:.1f} s: {found.offered_per_s:.2f} came a second, "
         f"{found.finished_per_s:.2f} were answered; {found.finished:,} ended, {found.cancelled:,} cancelled"
@@ -63,10 +58,6 @@ def show_load(found: LoadReport, path: Path) -> None:
     if "not_found" in found.errors:
         err_console().print("Does the server have the canaries' collections? vidence eval canaries --index")
     out.print(str(path), markup=False, soft_wrap=True)
-
-
-def _cells(one: Latency) -> list[str]:
-    return [_cell(quantile) for quantile in one.quantiles]
 
 
 def _cell(one: Quantile) -> str:
