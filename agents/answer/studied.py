@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -67,9 +68,18 @@ class StudyExtractor:
         ]
 
 
+_DENIES = re.compile(
+    r"\bnot\b|n['’]t\b|^\s*is it (?:true|false|correct|right|wrong|incorrect|untrue) that\b", re.I
+)
+
+
 def reporting(question: ParsedQuestion, evidence: Sequence[Evidence]) -> list[Evidence]:
-    """Return the passages of a yes/no question when they read like research; else none."""
-    if wanted(question).kind != "yes_no":
+    """Return the passages of a yes/no question when they read like research; else none.
+
+    The head reads a question as it is put: one that denies, or asks whether something is false, is left to
+    the sentence that answers it.
+    """
+    if wanted(question).kind != "yes_no" or _DENIES.search(question.stem):
         return []
     passages = [item for item in evidence if item.kind in KINDS and item.trust != "trusted"]
     return passages if is_report([item.content for item in passages]) else []

@@ -55,6 +55,19 @@ def test_significance_and_its_absence_decide(findings: str, verdict: str) -> Non
     assert check_candidate(found, {evidence[0].id: evidence[0]}).survives
 
 
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Does early feeding not affect the length of stay after colorectal surgery?",
+        "Is it false that early feeding affects the length of stay after colorectal surgery?",
+    ],
+)
+def test_the_head_leaves_a_question_that_denies_to_the_sentence_that_answers_it(question: str) -> None:
+    task = AnswerTask(parse_question(question), [passage(METHODS + SAME)])
+    assert StudyExtractor().propose(task) == []
+    assert PassageExtractor().propose(task) != []
+
+
 def test_the_aim_of_a_study_and_its_background_are_never_quoted() -> None:
     (found,) = StudyExtractor().propose(AnswerTask(parse_question(QUESTION), [passage(METHODS + SAME)]))
     assert "aim" not in found.answer
