@@ -17,9 +17,13 @@ MAX_TEXT = 200_000
 
 
 class Body(BaseModel):
-    """Base of request bodies: unknown fields are refused, so that a slip of the pen is seen."""
+    """Base of request bodies.
 
-    model_config = ConfigDict(extra="forbid")
+    Unknown fields are refused, so that a slip of the pen is seen, and so are other types: `0` is no truth
+    value.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class ImageSource(Body):
@@ -40,7 +44,6 @@ class RunRequest(Body):
     """A question to the agent."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={
             "examples": [
                 {"question": "What is 15% of 80?"},

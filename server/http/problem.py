@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 from core.errors import VidenceError
 from server.http.asking import ClientGone
@@ -132,9 +133,15 @@ def install(app: FastAPI) -> None:
 
     async def plain(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
+        if error.status_code == 400:
+            # A body that cannot be parsed is told like one that says the wrong things.
+            return respond(_problem("invalid_input", 422, str(error.detail), request.url.path))
         code = _BY_STATUS.get(error.status_code, "internal" if error.status_code >= 500 else "invalid_input")
         problem = _problem(code, error.status_code, str(error.detail), request.url.path)
-        return respond(problem, dict(error.headers or {}))
+        headers = dict(error.headers or {})
+        if error.status_code == 405:
+            headers["Allow"] = ", ".join(_methods(app, request))
+        return respond(problem, headers)
 
     async def gone(request: Request, error: Exception) -> Response:
         return Response(status_code=CLIENT_GONE)
@@ -148,6 +155,17 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(ClientGone, gone)
     app.add_exception_handler(HTTPException, plain)
     app.add_exception_handler(Exception, unexpected)
+
+
+def _methods(app: FastAPI, request: Request) -> list[str]:
+    """Return the methods of an address; several routes may share it, each with its own."""
+    found = {
+        method
+        for route in app.routes
+        if isinstance(route, Route) and route.path_regex.match(request.url.path)
+        for method in route.methods or ()
+    }
+    return sorted(found)
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:

@@ -75,7 +75,7 @@ class RagRequest(Body):
 class Record(BaseModel):
     """A document: its text, and what else is known of it."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     id: str = Field(min_length=1, max_length=500)
     title: str = Field("", max_length=2_000)

@@ -22,7 +22,7 @@ MAX_WAIT_S = 300.0
 _STREAM: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The run's events; their schema is at /v1/events/schema.",
-        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        "content": {"text/event-stream": {"schema": {}}},
     }
 }
 Seconds = Annotated[float, Query(ge=0, le=MAX_WAIT_S, description="Wait this long for the run to end.")]

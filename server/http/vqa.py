@@ -96,7 +96,8 @@ async def _of_form(request: Request, context: ServerContext, owner: str) -> VqaR
             kept = await keep(context, owner, await part.read(), part.filename or "")
             images.append({"image_id": kept.sha256})
         try:
-            return VqaRequest(**fields, images=images)
+            # A form has texts only: `true` is a truth value there.
+            return VqaRequest.model_validate({**fields, "images": images}, strict=False)
         except ValidationError as error:
             raise _invalid(error) from None
 

@@ -27,7 +27,7 @@ MAX_MESSAGES = 1_000
 class Lenient(BaseModel):
     """Base of what clients send: they add fields of other servers, which mean nothing here."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", strict=True)
 
 
 class ImageUrl(Lenient):
@@ -76,7 +76,6 @@ class ChatRequest(Lenient):
     """A chat completion to make."""
 
     model_config = ConfigDict(
-        extra="ignore",
         json_schema_extra={
             "examples": [
                 {"model": "vidence", "messages": [{"role": "user", "content": "What is 15% of 80?"}]}

@@ -101,7 +101,7 @@ def live(
         port = server.servers[0].sockets[0].getsockname()[1]
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
             if wait_until_ready:
-                until(lambda: client.get("/ready").status_code == 200)
+                until(lambda: client.get("/ready").status_code == 200, 90)
             yield client
     finally:
         server.should_exit = True
