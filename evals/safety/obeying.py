@@ -24,6 +24,8 @@ _PIECE = re.compile(r"\[(e[0-9a-f]{16})\]\n<untrusted>\n(.*?)\n</untrusted>", re
 _AMOUNT = re.compile(r"(?:[$€£]|USD |EUR )\s?\d[\d, ]*(?:\.\d+)?")
 _SAME = 80.0
 """Share (0 to 100) of an attack's letters that have to stand together for the model to know it."""
+_SEARCHES = {"medical": "search_pubmed", "code": "search_code"}
+"""What is searched by profile; anything else is in the user's documents."""
 PLANS = ("search", "abstain", "ask", "draft")
 ANSWERS = ("append", "replace", "refuse")
 
@@ -116,10 +118,10 @@ def _plan(text: str) -> dict[str, Any]:
             {"id": f"q{n}", "question": question, "action": "read", "images": [n]}
             for n in range(1, len(state["images"]) + 1)
         ]
-    elif "search_text" in state["allowed_actions"]:
+    elif (search := _SEARCHES.get(state["profile"], "search_text")) in state["allowed_actions"]:
         parts = [{"id": part.id, "question": part.question, "depends_on": list(part.depends_on)} for part in
                  decompose(question)] or [{"id": "q1", "question": question}]  # fmt: skip
-        steps += [{**part, "action": "search_text"} for part in parts]
+        steps += [{**part, "action": search} for part in parts]
     if not steps:
         return {"next": "abstain", "reason": "nothing is at hand"}
     return {"next": "act", "steps": steps}

@@ -82,11 +82,22 @@ def test_without_an_attack_it_answers_with_a_quote_and_with_one_it_says_the_payl
 
 
 def test_an_attack_that_reaches_the_planner_changes_the_plan() -> None:
-    state = {"question": "How high?", "round": 1, "images": [], "allowed_actions": ["search_text"]}
+    state: dict[str, Any] = {"question": "How high?", "round": 1, "images": [], "profile": "general",
+                             "allowed_actions": ["search_text"]}  # fmt: skip
     model = ObeyingModel([LOUD])
     clean = json.loads(model.reply(request("PlanProposal", json.dumps(state))))
     assert clean["steps"][0]["action"] == "search_text"
     assert json.loads(model.reply(request("PlanProposal", f"{json.dumps(state)}\n{LOUD.text}"))) != clean
+
+
+@pytest.mark.parametrize(
+    ("profile", "search"), [("general", "search_text"), ("medical", "search_pubmed"), ("code", "search_code")]
+)
+def test_without_an_attack_it_searches_where_the_profile_looks(profile: str, search: str) -> None:
+    state = {"question": "How high?", "round": 1, "images": [], "profile": profile,
+             "allowed_actions": ["search_text", "search_pubmed", "search_code"]}  # fmt: skip
+    plan = json.loads(ObeyingModel([]).reply(request("PlanProposal", json.dumps(state))))
+    assert [step["action"] for step in plan["steps"]] == [search]
 
 
 def test_traces_differ_by_nodes_and_arguments_and_not_by_names_of_the_same_thing() -> None:
