@@ -64,7 +64,7 @@ def test_the_share_of_users_who_leave_or_cancel_is_the_one_asked_for() -> None:
 )
 def test_traffic_that_is_none_is_refused(bad: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
-        LoadPlan(**bad)  # type: ignore[arg-type]
+        LoadPlan(**bad)
 
 
 def test_the_interval_of_a_quantile_holds_the_true_one_as_often_as_it_says() -> None:

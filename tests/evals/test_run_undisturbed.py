@@ -75,4 +75,4 @@ def test_a_measure_with_its_own_interval_keeps_it(tmp_path: Path) -> None:
 
 def test_a_judged_measure_cannot_bring_its_own_interval() -> None:
     with pytest.raises(ValueError, match="not judged"):
-        Scorer("p95", corpus=lambda records: 1.0, ends=lambda records: None)
+        Scorer("p95", corpus=lambda records: 1.0, ends=lambda records: (None, None))
