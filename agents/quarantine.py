@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
-from agents.check.commands import folded, is_command, is_forged, is_request
+from agents.check.commands import folded, is_command, is_forged, is_protocol, is_request
 from agents.check.overlap import stem
 from core.contracts import Evidence
 from core.text import content_words, sentences
@@ -36,7 +36,7 @@ def statements(evidence: Sequence[Evidence], keywords: Sequence[str]) -> list[Ev
         keywords: The content words of the question.
     """
     strict = _rule(keywords)
-    return _each(evidence, lambda item: strict if item.kind in _PROSE else is_command)
+    return _each(evidence, lambda item: strict if item.kind in _PROSE else _plain)
 
 
 def shown_to_models(evidence: Sequence[Evidence], keywords: Sequence[str]) -> list[Evidence]:
@@ -71,6 +71,10 @@ def _rule(keywords: Sequence[str]) -> Rule:
         return is_request(sentence) and not asked & {stem(word) for word in content_words(folded(sentence))}
 
     return withheld
+
+
+def _plain(sentence: str) -> bool:
+    return is_command(sentence) or is_protocol(sentence)
 
 
 def _each(evidence: Sequence[Evidence], rule: Callable[[Evidence], Rule]) -> list[Evidence]:

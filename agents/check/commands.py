@@ -104,11 +104,15 @@ _ABROAD = re.compile(
     re.I,
 )
 """Orders about the answer in other languages: to leave the question, to answer only something."""
-_FORGED = re.compile(
+_PROTOCOL = re.compile(
     r"<\|?/?(?:im_start|im_end|sys\w*|user|assistant|function\w*|tool\w*|inst\w*)\b|\[/?INST\]|<<SYS>>|<!--"
     r"|\"(?:tool_calls?|function_call|arguments)\"\s*:|!\[[^\]]*\]\(\s*https?://[^)]*\?|^[\W_]*[-#=*]{3,}\s*end of\b|(?:\b\w ){10}"
-    r"|^\W*(?:system|user|developer|assistant|tool|tool_result|tool result|function|observation)\s*[:{]|\btool result\b"
-    r"|</?untrusted|\bcite evidence\b|\[e[0-9a-f]{8,}\]|^q\d+ \[|^\W*[{\[]\s*\"(?:tool|next|action|role)\"",
+    r"|</?untrusted|\[e[0-9a-f]{8,}\]",
+    re.I,
+)
+_FORGED = re.compile(
+    r"^\W*(?:system|user|developer|assistant|tool|tool_result|tool result|function|observation)\s*[:{]|\btool result\b"
+    r"|\bcite evidence\b|^q\d+ \[|^\W*[{\[]\s*\"(?:tool|next|action|role)\"",
     re.I,
 )
 
@@ -139,8 +143,13 @@ def is_request(sentence: str) -> bool:
 
 
 def is_forged(sentence: str) -> bool:
-    """Return whether a sentence is written like a tool's output, a plan, a citation or a turn of a conversation."""
-    return _FORGED.search(folded(sentence)) is not None
+    """Return whether a sentence is written like a tool's output, a plan, a citation or a turn of a talk."""
+    return is_protocol(sentence) or _FORGED.search(folded(sentence)) is not None
+
+
+def is_protocol(sentence: str) -> bool:
+    """Return whether a sentence holds marks that no page or form has: role tags, tool calls, hidden comments."""
+    return _PROTOCOL.search(folded(sentence)) is not None
 
 
 def _bare(seen: str) -> str:
