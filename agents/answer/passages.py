@@ -18,7 +18,7 @@ from agents.answer.studied import reporting
 from agents.answer.tables import Cell, read_row
 from agents.answer.units import Unit, units_of
 from agents.answer.wanted import Want, Wanted, wanted
-from agents.answer.yesno import is_aim, is_finding, verdict
+from agents.answer.yesno import asks_of_oneself, is_aim, is_finding, verdict
 from agents.check.commands import is_command
 from agents.question import ParsedQuestion
 from core.contracts import AnswerType, Candidate, Citation, DraftClaim
@@ -54,7 +54,7 @@ class PassageExtractor:
         """Return the best few answers, best first; none when the passages do not bear on the question."""
         passages = [item for item in task.evidence if item.kind in _KINDS and item.trust != "trusted"]
         units = [unit for item in passages for unit in units_of(item) if not is_command(unit.text)]
-        if not units or not task.question.keywords:
+        if not units or not task.question.keywords or asks_of_oneself(task.question):
             return []
         want = wanted(task.question)
         if reporting(task.question, passages):

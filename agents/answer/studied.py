@@ -25,13 +25,12 @@ _ENOUGH = 0.5
 
 
 @dataclass(frozen=True)
-class _Report:
+class Report:
+    """A document that bears on a question; `said` leaves out what orders somebody to do something."""
+
     pieces: tuple[Evidence, ...]
     about: float
-
-    @property
-    def text(self) -> str:
-        return "\n".join(piece.content for piece in self.pieces)
+    said: str
 
 
 class StudyExtractor:
@@ -41,12 +40,8 @@ class StudyExtractor:
 
     def propose(self, task: AnswerTask) -> list[Candidate]:
         """Return one candidate, or none where the passages are no reports or do not bear on the question."""
-        passages = reporting(task.question, task.evidence)
-        units = [unit for item in passages for unit in units_of(item) if not is_command(unit.text)]
-        if not units:
-            return []
-        reports = _bearing(passages, relevance(task.question, units))
-        found = finding(task.question, [_said(report, units) for report in reports])
+        reports = reporting(task.question, task.evidence)
+        found = finding(task.question, [report.said for report in reports]) if reports else None
         if found is None:
             return []
         report = reports[found.report]
@@ -68,31 +63,42 @@ class StudyExtractor:
         ]
 
 
+_OWN = re.compile(r"\b(?:i|i['’]\w+|me|my|mine)\b", re.I)
+"""What somebody asks about themselves no study has looked at."""
 _DENIES = re.compile(
     r"\bnot\b|n['’]t\b|^\s*is it (?:true|false|correct|right|wrong|incorrect|untrue) that\b", re.I
 )
 
 
-def reporting(question: ParsedQuestion, evidence: Sequence[Evidence]) -> list[Evidence]:
-    """Return the passages of a yes/no question when they read like research; else none.
+def reporting(question: ParsedQuestion, evidence: Sequence[Evidence]) -> list[Report]:
+    """Return what bears on a yes/no question, best first, when the best of it reads like research; else none.
 
     The head reads a question as it is put: one that denies, or asks whether something is false, is left to
-    the sentence that answers it.
+    the sentence that answers it, and so is one about the asker. A leaflet or a rule that bears on the
+    question more than any study is not weighed: it is read.
     """
-    if wanted(question).kind != "yes_no" or _DENIES.search(question.stem):
+    if wanted(question).kind != "yes_no" or _DENIES.search(question.stem) or _OWN.search(question.stem):
         return []
     passages = [item for item in evidence if item.kind in KINDS and item.trust != "trusted"]
-    return passages if is_report([item.content for item in passages]) else []
+    units = [unit for item in passages for unit in units_of(item) if not is_command(unit.text)]
+    if not units or not is_report([item.content for item in passages]):
+        return []
+    reports = _bearing(passages, units, relevance(question, units))
+    return reports if is_report([report.said for report in reports]) else []
 
 
-def _bearing(passages: Sequence[Evidence], weigh: Relevance) -> list[_Report]:
-    """Return the reports that bear on the question, each with all its pieces, best first."""
+def _bearing(passages: Sequence[Evidence], units: Sequence[Unit], weigh: Relevance) -> list[Report]:
+    """Return the documents that bear on the question, each with all its pieces, best first."""
     documents: dict[str, list[Evidence]] = {}
     for item in passages:
         name = str(item.metadata.get("doc_id") or item.locator.pmid or item.source)
         documents.setdefault(name, []).append(item)
     reports = [
-        _Report(tuple(pieces), max(weigh.share_of(bag(piece.content)) for piece in pieces))
+        Report(
+            tuple(pieces),
+            max(weigh.share_of(bag(piece.content)) for piece in pieces),
+            _said(pieces, units),
+        )
         for pieces in documents.values()
     ]
     # The order of the search decides between equals.
@@ -100,7 +106,6 @@ def _bearing(passages: Sequence[Evidence], weigh: Relevance) -> list[_Report]:
     return [report for report in ranked if report.about >= _BESIDE * ranked[0].about]
 
 
-def _said(report: _Report, units: Sequence[Unit]) -> str:
-    """Return a report's text without what orders somebody to do something."""
-    ids = {piece.id for piece in report.pieces}
+def _said(pieces: Sequence[Evidence], units: Sequence[Unit]) -> str:
+    ids = {piece.id for piece in pieces}
     return "\n".join(unit.text for unit in units if unit.evidence.id in ids)

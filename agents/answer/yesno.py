@@ -41,8 +41,19 @@ _IS_IT_SO = re.compile(
 )
 _WITHOUT = re.compile(r"\bwithout(?:\s+[\w'’-]+){1,3}", re.I)
 
+_OF_ONESELF = re.compile(
+    r"\s*(?:do i (?:still |already |really |also |just )?(?:have(?! to\b)|suffer\b)|have i (?:got|had|caught)\b"
+    r"|am i (?!allowed|permitted|supposed|required|obliged|entitled|eligible|covered|right|wrong|able)\w)",
+    re.I,
+)
+
 Verdict = Literal["yes", "no", "maybe"]
 _TURNED: dict[Verdict, Verdict] = {"yes": "no", "no": "yes", "maybe": "maybe"}
+
+
+def asks_of_oneself(question: ParsedQuestion) -> bool:
+    """Whether somebody asks how it stands with themselves ("do I have diabetes?"): no document knows that."""
+    return _OF_ONESELF.match(question.stem) is not None
 
 
 def verdict(question: ParsedQuestion, sentence: str) -> Verdict:

@@ -99,6 +99,29 @@ def test_other_questions_and_other_texts_are_left_to_the_other_routes() -> None:
     assert [one.short_answer for one in PassageExtractor().propose(asked)][:1] == ["no"]
 
 
+@pytest.mark.parametrize("question", ["Can I take Vaxin in pregnancy?", "May Vaxin be taken in pregnancy?"])
+def test_a_leaflet_is_read_and_not_weighed_though_studies_stand_beside_it(question: str) -> None:
+    leaflet = passage("A Vaxin tablet contains 40 mg. Vaxin must not be taken in pregnancy.", "leaflet")
+    study = passage(METHODS + SHORTER, "study")
+    task = AnswerTask(parse_question(question), [study, leaflet])
+    assert StudyExtractor().propose(task) == []
+    assert [one.short_answer for one in PassageExtractor().propose(task)][:1] == ["no"]
+
+
+@pytest.mark.parametrize("question", ["Do I have diabetes?", "Have I got a fracture?", "Am I pregnant?"])
+def test_how_it_stands_with_the_asker_no_document_knows(question: str) -> None:
+    study = passage(
+        "The trial enrolled 614 adults with diabetes, fractures or pregnant women. "
+        "Patients with diabetes were significantly older than controls."
+    )
+    task = AnswerTask(parse_question(question), [study])
+    assert StudyExtractor().propose(task) == []
+    assert PassageExtractor().propose(task) == []
+    rule = passage("Drivers do not have to carry the card.")
+    asked = AnswerTask(parse_question("Do I have to carry the card?"), [rule])
+    assert PassageExtractor().propose(asked)
+
+
 def test_pieces_of_one_document_are_one_report() -> None:
     pieces = [passage(METHODS), passage(SAME)]
     (found,) = StudyExtractor().propose(AnswerTask(parse_question(QUESTION), pieces))
