@@ -120,7 +120,7 @@ class Settings(BaseModel):
     server_send_timeout_s: float = Field(30.0, gt=0, description="A client that takes longer is let go.")
     server_lease_s: float = Field(15.0, gt=0, description="After it, others continue a lost worker's runs.")
     server_auth: Literal["none", "keys"] = Field(
-        "none", description="none: whoever reaches it, from this machine only; keys: API keys, and OIDC if set."
+        "none", description="none: everybody on this machine, nobody else; keys: API keys, and OIDC if set."
     )
     server_oidc_issuer: str = Field("", description="An OpenID Connect provider whose tokens are taken too.")
     server_oidc_audience: str = Field("", description="What `aud` says in tokens that are for this server.")
