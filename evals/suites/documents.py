@@ -33,7 +33,7 @@ QUESTIONS = {
     "address": "What is the address on this receipt?",
 }
 KINDS: dict[str, Any] = {"total": "amount", "date": "date", "company": "text", "address": "text"}
-_SHEETS, _RECEIPTS = 22, 48
+_SHEETS, _RECEIPTS = 22, 36
 _COLUMNS, _LINES = 44, 2
 _LEAST = (480, 480)
 """Pixels of a receipt: smaller ones would be enlarged before they are read, which costs time."""
