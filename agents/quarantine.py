@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
-from agents.check.commands import folded, is_command, is_forged, is_protocol, is_request
+from agents.check.commands import SPACED, folded, is_command, is_forged, is_protocol, is_request
 from agents.check.overlap import stem
 from core.contracts import Evidence
 from core.text import content_words, sentences
@@ -112,10 +112,10 @@ def cleaned(text: str, withheld: Rule) -> str:
 
 
 def _split_odd(text: str) -> list[str]:
-    """Split where a sentence starts with a letter of another form, which hides it from a plain splitter."""
-    if text.isascii():
-        return [text]
-    parts = _ODD_START.split(text)
+    """Split where a sentence starts with an odd letter or is spaced out: a plain splitter does not see it."""
+    parts = SPACED.split(text)
+    if not text.isascii():
+        parts = [piece for part in parts for piece in _ODD_START.split(part)]
     return [part for part in parts if part.strip()]
 
 

@@ -117,6 +117,10 @@ _FORGED = re.compile(
 )
 
 
+SPACED = re.compile(r"((?:\b[^\W\d_] ){8,}[^\W\d_]\b)")
+"""`s t a t e t h a t`: words hidden from whoever reads words; nothing is stated so."""
+
+
 @lru_cache(maxsize=2048)
 def folded(text: str) -> str:
     """Return a text as it looks: one form of each letter, nothing that cannot be seen."""
@@ -129,7 +133,7 @@ def folded(text: str) -> str:
 def is_command(text: str) -> bool:
     """Return whether a text addresses the reader's software instead of stating something."""
     seen = folded(text)
-    if _COMMAND.search(seen) or _ABROAD.search(seen):
+    if _COMMAND.search(seen) or _ABROAD.search(seen) or SPACED.fullmatch(seen.strip(" .,;:!?")):
         return True
     return _ABOUT_OUTPUT.search(seen) is not None and _is_imperative(_bare(seen))
 
