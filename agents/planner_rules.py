@@ -7,7 +7,6 @@ It sees which calls came back (`agents.routes.came_back`), never what they broug
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, ClassVar
 
@@ -31,6 +30,7 @@ from agents.routes import (
 )
 from core.contracts import Action, SubQuestion
 from core.text import squash
+from models.vlm_scope import family_of
 
 if TYPE_CHECKING:
     from models.embeddings import Embedder
@@ -44,9 +44,6 @@ _SURE_ANSWER = 4.0
 _BESIDE: dict[str, tuple[Action, ...]] = {"page": ("read", "read_chart"), "picture": ("look", "read")}
 """What always runs for a kind of image: whether a page holds a chart is for its reader to say, and whether a
 picture is for the embedded VLM is for that."""
-
-_OF_THE_DRAWING = re.compile(r"\b(?:type|kind|sort) of (?:a )?(?:chart|graph|plot|diagram|figure)\b", re.I)
-"""What no table and no line of text tells: how a chart is drawn."""
 
 
 class RulesPlanner:
@@ -188,7 +185,7 @@ def _tool_actions(route: Route, view: PlanView) -> list[Action]:
         if kinds & {"unknown"} or not view.image_kinds:
             # Nobody knows what the image is: its text is cheap to read and carries its own evidence.
             beside.append("read")
-        if view.sees or _OF_THE_DRAWING.search(view.question.stem):
+        if view.sees or family_of(view.question.stem):
             # Asked at once: whether reading was enough is nothing that a plan may depend on.
             beside.append("look")
         close += [action for action in beside if action not in close and possible(action, view)]

@@ -67,6 +67,8 @@ _ABBREVIATION = re.compile(
     r"(?:\b(?:e\.g|i\.e|vs|cf|fig|figs|al|dr|mr|mrs|ms|no|approx|ca|inc|ltd|st)\.|\b[A-Z]\.)$", re.I
 )
 
+_SENTENCE_WORDS, _SMALL_WORDS = 4, 2
+
 
 @dataclass(frozen=True)
 class NumberSpan:
@@ -208,6 +210,17 @@ def sentences(text: str) -> list[str]:
         else:
             parts.append(piece)
     return parts
+
+
+def is_sentence(text: str) -> bool:
+    """Return whether a line is a whole sentence of running text: no label, no name, no address.
+
+    Told by its marks: four words or more, two of them in small letters, and a full stop that ends no abbreviation.
+    """
+    said = text.rstrip("\"')]”’ ").split()
+    if len(said) < _SENTENCE_WORDS or said[-1][-1:] not in ".!" or _ABBREVIATION.search(said[-1]):
+        return False
+    return sum(word[0].islower() for word in said) >= _SMALL_WORDS
 
 
 def squash(text: str) -> str:

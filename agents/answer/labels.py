@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from agents.answer.layout import Line, Page
-from core.text import words
+from core.text import is_sentence, words
 
 Relation = Literal["same", "right", "below", "next"]
 _NEARNESS: dict[Relation, float] = {"same": 1.0, "right": 1.0, "below": 0.85, "next": 0.8}
@@ -68,7 +68,7 @@ def pairs_of(page: Page) -> Iterator[Pair]:
             if text:
                 yield Pair(label, text, line, line, "same", _NEARNESS["same"])
         last = inline[-1] if inline else (line.text, "")
-        if not last[1] or _CURRENCY.fullmatch(last[1]):
+        if (not last[1] or _CURRENCY.fullmatch(last[1])) and not is_sentence(line.text):
             yield from _beside(page, line, last[0])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from agents.answer.layout import Line, Page
+from core.text import is_sentence
 
 _MIN_WORDS = 7
 _MAX_GAP = 0.9
@@ -38,7 +39,7 @@ def paragraphs_of(page: Page) -> list[Paragraph]:
         else:
             runs.append([line])
     found = [_joined(run) for run in runs]
-    return [paragraph for paragraph in found if len(paragraph.text.split()) >= _MIN_WORDS]
+    return [item for item in found if len(item.text.split()) >= _MIN_WORDS or is_sentence(item.text)]
 
 
 def _continues(last: Line, line: Line) -> bool:

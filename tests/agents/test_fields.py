@@ -175,6 +175,13 @@ def test_a_text_inside_an_image_that_gives_orders_is_only_text():
     assert answer(note, "What is the total?") == "5.00"
 
 
+def test_a_whole_sentence_is_no_label_for_the_line_below_it():
+    note = page(("The head gardener is Tomas Weir.", 40, 10), ("Entry is free on Mondays.", 40, 40))
+    assert answer(note, "Who is the head gardener?", at_least=0.0) is None
+    form = page(("Head gardener", 40, 10), ("Tomas Weir", 40, 40))
+    assert answer(form, "Who is the head gardener?") == "Tomas Weir"
+
+
 @pytest.mark.parametrize(
     ("kind", "text", "short"),
     [

@@ -107,6 +107,16 @@ def test_a_sentence_over_several_lines_is_answered_and_every_line_cited():
     assert check_candidate(best, {item.id: item for item in LETTER}).support == "verified"
 
 
+def test_a_short_sentence_that_stands_alone_is_read_and_a_short_label_is_not():
+    task = AnswerTask(
+        parse_question("Who is the head gardener?"), [line("The head gardener is Tomas Weir.", 5, 5)]
+    )
+    found = OcrTextExtractor().propose(task)
+    assert [claim.text for claim in found[0].claims] == ["The head gardener is Tomas Weir."]
+    label = AnswerTask(task.question, [line("Head gardener of the garden", 5, 5)])
+    assert OcrTextExtractor().propose(label) == []
+
+
 def test_an_open_question_is_answered_with_the_values_of_its_topic():
     best = ask("Describe how residents see the tram.", STACKED)[0]
     assert "55%" in best.answer

@@ -76,6 +76,15 @@ async def test_a_served_vlm_looks_beside_what_is_read():
 
 @pytest.mark.parametrize(
     "question",
+    ["What type of chart is this?", "How many bars are there?", "What is the overall trend?"],
+)
+async def test_what_the_embedded_vlm_is_for_is_looked_at_beside_what_is_read(question):
+    chart = view(question, kinds=("chart",))
+    assert "look" in actions(await PLANNER.plan(chart))
+
+
+@pytest.mark.parametrize(
+    "question",
     ["What is the total amount?", "Which country has the highest bar?", "What does it say?", "Who?"],
 )
 @pytest.mark.parametrize("kinds", [("document", "chart"), ("photo", "scan")])

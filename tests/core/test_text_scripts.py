@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.text import content_words, sentences, word_parts, words
+from core.text import content_words, is_sentence, sentences, word_parts, words
 
 
 def test_scripts_without_spaces_give_pairs_of_characters_and_their_digits_apart() -> None:
@@ -50,3 +50,19 @@ def test_sentences_of_chinese_and_japanese_need_no_space_between_them() -> None:
 def test_a_figure_or_an_abbreviation_still_ends_nothing() -> None:
     assert sentences("It is 2.5 bar, e.g. for tyres.") == ["It is 2.5 bar, e.g. for tyres."]
     assert sentences("Цена 2.5 евро.") == ["Цена 2.5 евро."]
+
+
+@pytest.mark.parametrize(
+    ("text", "whole"),
+    [
+        ("The head gardener is Tomas Weir.", True),
+        ("Entry is free on Mondays!", True),
+        ("The head gardener is Tomas Weir", False),
+        ("ABC TRADING (M) SDN. BHD.", False),
+        ("14 Orchard Road, Leeds St.", False),
+        ("Date of birth:", False),
+        ("", False),
+    ],
+)
+def test_a_whole_sentence_is_told_from_labels_names_and_addresses(text: str, whole: bool) -> None:
+    assert is_sentence(text) is whole
