@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -141,6 +142,27 @@ def test_too_few_samples_miss_falls_and_the_command_says_so(
         monkeypatch.setattr("sys.argv", arguments)
         assert main() == status
         assert f'"good": {"true" if status == 0 else "false"}' in capsys.readouterr().out
+
+
+def test_a_family_with_less_to_lose_than_the_fall_is_named_and_not_judged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = [
+        "gate_power",
+        "--run",
+        str(made(tmp_path).path),
+        "--fall",
+        "0.9",
+        "--seeds",
+        "2",
+        "--pairs",
+        "2",
+    ]
+    monkeypatch.setattr("sys.argv", arguments)
+    assert main() == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["cannot_fall"] == ["answers", "charts"]
+    assert printed["families"]["reading"]["caught"] == 2
 
 
 def test_the_table_says_what_the_gate_says_of_the_same_scores(tmp_path: Path) -> None:
