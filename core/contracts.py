@@ -296,11 +296,13 @@ class RunResult(Contract):
     inspection: Inspection | None = None
     evidence_level: str = ""
     """What the medical profile adds: the strongest kind of study that is cited, and retractions."""
+    cached_from: str | None = None
+    """The run that found this answer, when an earlier one is given again; the evidence is that run's."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON object of the command line: optional parts only when present."""
         body = self.model_dump(mode="json")
-        for optional in ("input_required", "inspection", "evidence_level"):
+        for optional in ("input_required", "inspection", "evidence_level", "cached_from"):
             if not body[optional]:
                 del body[optional]
         for item in [*body["evidence"], *body["citations"]]:

@@ -137,6 +137,17 @@ class Settings(BaseModel):
         (), description="Names that the server answers to; without keys this machine's alone."
     )
     server_drain_s: float = Field(30.0, ge=0, description="Seconds that runs may go on after SIGTERM.")
+    server_cache: Literal["semantic", "exact", "off"] = Field(
+        "semantic", description="Whether answers are given again: to the same text, also to the same meaning."
+    )
+    server_cache_days: float = Field(7.0, gt=0, description="How long an answer may be given again.")
+    server_cache_entries: int = Field(1_000, ge=1, description="Answers kept of one owner.")
+    server_cache_similarity: float = Field(
+        0.8, ge=0, le=1, description="Least cosine of two questions of one sense; 1 leaves few."
+    )
+    server_image_days: float = Field(
+        30.0, ge=0, description="How long an image is kept after its last use; 0 for good."
+    )
 
     langsmith_api_key: str = Field("", repr=False, description="Without it nothing is uploaded.")
     langsmith_endpoint: str = Field(

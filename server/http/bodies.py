@@ -66,6 +66,9 @@ class RunRequest(Body):
         "continue", description="What happens to the run when the client of `POST /v1/chat` leaves."
     )
     multitask: Multitask = Field("reject", description="What happens when the thread has a run already.")
+    cache: bool = Field(
+        True, description="False answers anew, and keeps nothing: like `Cache-Control: no-store`."
+    )
 
 
 class ResumeRequest(Body):

@@ -116,6 +116,7 @@ async def _submit(body: RunRequest, context: ServerContext, caller: Caller) -> R
         declared=tuple(body.declared),
         on_disconnect=body.on_disconnect,
         multitask=body.multitask,
+        cache=body.cache,
     )
     return await context.manager.submit(caller.owner, body.thread_id or "", spec)
 

@@ -37,6 +37,8 @@ class RunSpec(Contract):
     declared: tuple[str, ...] = ()
     on_disconnect: OnDisconnect = "continue"
     multitask: Multitask = "reject"
+    cache: bool = True
+    """Whether an earlier answer may be given again, and this one later."""
 
     def graph_input(self, run_id: str, thread_id: str) -> dict[str, Any]:
         """Return what the graph is given."""

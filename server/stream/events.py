@@ -123,6 +123,7 @@ class AnswerFinal(Contract):
     claims: tuple[Claim, ...] = ()
     inspection: Inspection | None = None
     evidence_level: str = ""
+    cached_from: str | None = Field(None, description="The run whose answer this is, when given again.")
     models: dict[str, ModelRef] = Field(default_factory=dict)
     prompts: dict[str, str] = Field(default_factory=dict)
     usage: Usage = Usage()
