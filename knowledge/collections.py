@@ -96,6 +96,14 @@ class Collections:
         """Return which kinds of piece (passage, code, image) a collection holds; raises `not_found`."""
         return tuple(sorted(self._get(name).manifest.counts()[2]))
 
+    def version(self, name: str) -> str:
+        """Return what changes whenever a search of the collection may find something else.
+
+        Raises `not_found`.
+        """
+        manifest = self._get(name).manifest
+        return f"{manifest.identity()}:{manifest.version}"
+
     def add(
         self,
         name: str,

@@ -59,6 +59,15 @@ class Manifest(SqliteFile):
         """The generation that readers see; grows with every change of what they see."""
         return int(self.get("generation", "0"))
 
+    def identity(self) -> str:
+        """Return what tells this collection from one of the same name that was dropped; made when first asked."""
+        known = self.get("identity")
+        if not known:
+            with self.open() as connection, connection:
+                connection.execute("INSERT OR IGNORE INTO meta VALUES ('identity', lower(hex(randomblob(8))))")
+            known = self.get("identity")
+        return known
+
     def leg(self, name: str) -> LegRecord | None:
         """Return what was published of a leg."""
         return LegRecord.load(self.get(f"leg:{name}"))

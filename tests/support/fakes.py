@@ -77,6 +77,9 @@ class FakeCollections:
     def kinds(self, name: str) -> tuple[str, ...]:
         return ("passage",)
 
+    def version(self, name: str) -> str:
+        return "1"
+
     def image_meaning(self, pixels: Any) -> Any:
         raise unavailable("This fake knows no images", help="Use real collections.")
 
