@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from pydantic import BaseModel, ValidationError
 
+from core.calls import model_call
 from core.contracts import Contract
 from core.errors import VidenceError, invalid_input, unavailable
 
@@ -108,15 +109,17 @@ class OpenAIChat:
                 `blocked` (key refused) or `invalid_input` (request refused, image not a data URL).
         """
         _refuse_remote_images(messages)
-        # In a thread: importing the package and loading certificates would block the event loop.
-        client = await asyncio.to_thread(self._client)
-        extra: dict[str, Any] = {} if schema is None else {"response_format": _response_format(schema)}
-        try:
-            async with client:
-                answer = await self._create(client, messages, extra, self._logprobs and schema is None)
-        except Exception as error:  # noqa: BLE001 - every failure of the client gets our type
-            self._raise_typed(error)
-        return _checked(answer, schema)
+        with model_call(self.name, self._base_url) as call:
+            # In a thread: importing the package and loading certificates would block the event loop.
+            client = await asyncio.to_thread(self._client, call.headers)
+            extra: dict[str, Any] = {} if schema is None else {"response_format": _response_format(schema)}
+            try:
+                async with client:
+                    answer = await self._create(client, messages, extra, self._logprobs and schema is None)
+            except Exception as error:  # noqa: BLE001 - every failure of the client gets our type
+                self._raise_typed(error)
+            call.spent(*_tokens(answer))
+            return _checked(answer, schema)
 
     async def _create(
         self, client: AsyncOpenAI, messages: Sequence[Message], extra: dict[str, Any], logprobs: bool
@@ -139,7 +142,7 @@ class OpenAIChat:
             # Some servers refuse what they cannot give.
             return await self._create(client, messages, extra, False)
 
-    def _client(self) -> AsyncOpenAI:
+    def _client(self, headers: Mapping[str, str]) -> AsyncOpenAI:
         try:
             from openai import AsyncOpenAI
         except ImportError as error:
@@ -155,6 +158,7 @@ class OpenAIChat:
             api_key=self._api_key or "none",
             timeout=self._timeout_s,
             max_retries=self._max_retries,
+            default_headers=headers,
         )
 
     def _raise_typed(self, error: Exception) -> NoReturn:
@@ -215,13 +219,8 @@ def _checked(answer: Any, schema: type[BaseModel] | None) -> ChatReply:
     if not choices:
         raise unavailable("The server sent something that is not a chat completion")
     text = choices[0].message.content or ""
-    usage = getattr(answer, "usage", None)
-    reply = ChatReply(
-        text=text,
-        confidence=_confidence(choices[0], text),
-        tokens_in=getattr(usage, "prompt_tokens", 0) or 0,
-        tokens_out=getattr(usage, "completion_tokens", 0) or 0,
-    )
+    read, written = _tokens(answer)
+    reply = ChatReply(text=text, confidence=_confidence(choices[0], text), tokens_in=read, tokens_out=written)
     if schema is None:
         return reply
     if choices[0].finish_reason == "length":
@@ -234,6 +233,12 @@ def _checked(answer: Any, schema: type[BaseModel] | None) -> ChatReply:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "object"
         raise InvalidReplyError(f"`{where}`: {first['msg']}", reply) from error
+
+
+def _tokens(answer: Any) -> tuple[int, int]:
+    """Return the tokens read and written, 0 where the server counted none."""
+    usage = getattr(answer, "usage", None)
+    return getattr(usage, "prompt_tokens", 0) or 0, getattr(usage, "completion_tokens", 0) or 0
 
 
 def _object_in(text: str) -> str:
