@@ -83,6 +83,7 @@ class Settings(BaseModel):
     max_image_bytes: int = Field(50_000_000, ge=1)
     max_image_pixels: int = Field(100_000_000, ge=1)
     max_images: int = Field(8, ge=1)
+    ocr_threads: int = Field(0, ge=0, description="Cores that reading text uses; 0: all of them.")
 
     min_confidence: float = Field(0.35, ge=0, le=1, description="Below it the agent abstains.")
 

@@ -57,7 +57,7 @@ class ModelHub:
         """Return the lines of text of a stored image, in reading order."""
         from models.ocr import OCR_VERSION
 
-        lines = await self._cached("read_text", OCR_VERSION, sha256)
+        lines = await self._cached("read_text", OCR_VERSION, sha256, threads=self._settings.ocr_threads)
         return [OcrLine.model_validate(line) for line in lines]
 
     async def chart(self, sha256: str) -> ChartTable:

@@ -22,15 +22,15 @@ def open_pixels(path: str) -> NDArray[np.uint8]:
 
 
 @cache
-def _reader() -> Any:
+def _reader(threads: int) -> Any:
     from models.ocr import OcrReader
 
-    return OcrReader()
+    return OcrReader(threads=threads)
 
 
-def read_text(path: str) -> list[dict[str, Any]]:
-    """Read the lines of text of an image."""
-    return [line.model_dump() for line in _reader().read_lines(open_pixels(path))]
+def read_text(path: str, threads: int = 0) -> list[dict[str, Any]]:
+    """Read the lines of text of an image; the cores that may be used change nothing in them."""
+    return [line.model_dump() for line in _reader(threads or -1).read_lines(open_pixels(path))]
 
 
 def read_chart(path: str, lines: list[dict[str, Any]]) -> dict[str, Any]:

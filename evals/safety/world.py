@@ -163,7 +163,7 @@ def open_world(settings: Settings, model: ObeyingModel) -> Iterator[World]:
         roles = dict.fromkeys(("planner", "answerer", "judge", "vlm"), "embedded")
         # The one record is another one in every run.
         pubmed = {"pubmed_base_url": records.url, "pubmed_cache_days": 0.0, "pubmed_search_cache_days": 0.0}
-        plain = settings.model_copy(update={"home": home, **roles, **pubmed})
+        plain = settings.model_copy(update={"home": home, "ocr_threads": 1, **roles, **pubmed})
         embedded = open_services(plain)
         stack.callback(embedded.close)
         address = stack.enter_context(serve(model))

@@ -212,7 +212,8 @@ def _new(place: Place, home: Path) -> Bench:
     for old in sorted(homes, key=lambda one: -one.stat().st_mtime)[_KEPT:]:
         if old != home:
             shutil.rmtree(old, ignore_errors=True)
-    settings = place.settings.model_copy(update={"home": home, "dense_url": ""})
+    # Several samples are under way: the threads of one reading would only wait for each other, and spin.
+    settings = place.settings.model_copy(update={"home": home, "dense_url": "", "ocr_threads": 1})
     _share_what_was_read(home)
     vectors = place.settings.root / "cache" / "vectors.sqlite"
     return Bench(settings, place.data, vectors, place.progress)
