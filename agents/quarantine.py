@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 from agents.check.commands import SPACED, folded, is_command, is_forged, is_protocol, is_request
-from agents.check.overlap import stem
+from agents.check.overlap import stem, stems
 from core.contracts import Evidence
-from core.text import content_words, sentences
+from core.text import sentences
 
 Rule = Callable[[str], bool]
 _ADDRESS = re.compile(r"\b(?:https?|ftp|file)://|\bwww\.|[\w.+-]+@[\w-]+\.\w", re.I)
@@ -68,7 +68,7 @@ def _rule(keywords: Sequence[str]) -> Rule:
     def withheld(sentence: str) -> bool:
         if is_command(sentence) or is_forged(sentence):
             return True
-        return is_request(sentence) and not asked & {stem(word) for word in content_words(folded(sentence))}
+        return is_request(sentence) and not asked & stems(folded(sentence))
 
     return withheld
 

@@ -6,10 +6,9 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from agents.check.overlap import stem
+from agents.check.overlap import stems
 from agents.check.polarity import polarity_faults
 from agents.question import ParsedQuestion
-from core.text import content_words
 
 _AUXILIARY = re.compile(
     r"^\s*(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would|should|may|might)\s+(?:there\s+)?",
@@ -86,8 +85,7 @@ def _says(statement: str, sentence: str) -> Verdict:
 
 def _shares(phrase: str, statement: str) -> bool:
     """Whether what something is without is what is asked about: only then it denies anything."""
-    asked = set(map(stem, content_words(statement)))
-    return any(stem(word) in asked for word in content_words(phrase))
+    return not stems(phrase).isdisjoint(stems(statement))
 
 
 def _opposes(statement: str, sentence: str) -> bool:

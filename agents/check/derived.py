@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from itertools import permutations
 from typing import Literal
 
-from agents.check.overlap import stem
+from agents.check.overlap import stems
 from agents.check.quantities import Quantity, figures, number_backed
 from agents.check.quotes import plain
-from core.text import content_words
 
 Operation = Literal["sum", "difference", "ratio", "mean", "max", "min", "count", "change", "share"]
 _WORDS: tuple[tuple[Operation, re.Pattern[str]], ...] = (
@@ -73,7 +72,7 @@ def _datum(quote: str) -> Datum | None:
     numbers = figures(quote).numbers
     if not numbers:
         return None
-    return Datum(numbers[-1].value, frozenset(map(stem, content_words(quote))))
+    return Datum(numbers[-1].value, stems(quote))
 
 
 def _follows(item: Quantity, operands: Sequence[float], operations: Sequence[Operation]) -> bool:
@@ -132,8 +131,8 @@ def _order_faults(claim: str, data: Sequence[Datum]) -> list[str]:
 
 def _labelled(part: str, data: Sequence[Datum]) -> float | None:
     """Return the value whose label shares most words with a part of a claim, if one does alone."""
-    stems = set(map(stem, content_words(part)))
-    scored = sorted(((len(stems & datum.label), datum.value) for datum in data), reverse=True)
+    said = stems(part)
+    scored = sorted(((len(said & datum.label), datum.value) for datum in data), reverse=True)
     if not scored or scored[0][0] == 0:
         return None
     best = [value for score, value in scored if score == scored[0][0]]

@@ -53,6 +53,11 @@ def stem(word: str) -> str:
     return word[:-1] + "i" if len(word) > 3 and word.endswith("y") else word
 
 
+def stems(text: str) -> frozenset[str]:
+    """Return the stems of the content words of a text."""
+    return frozenset(map(stem, content_words(text)))
+
+
 def key_words(text: str) -> list[str]:
     """Return the stems of the words that a claim cannot do without; figures are checked elsewhere."""
     return [

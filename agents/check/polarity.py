@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 
-from agents.check.overlap import stem
-from core.text import content_words, has_negation, words
+from agents.check.overlap import stem, stems
+from core.text import has_negation, words
 
 _NUMBER_SIGN = re.compile(
     r"\b(?:(?:invoice|inv|doc|bill|tel|fax|phone|gst|vat|tax|reg|registration|id|card|account|acc|a/c|ref|co|order|ord"
@@ -117,15 +117,15 @@ def _clauses(text: str) -> list[str]:
 
 def _nearest(clause: str, context: str) -> str:
     """Return the clauses of the context that share most content words with a clause, joined."""
-    wanted = set(map(stem, content_words(clause)))
-    scored = [(len(wanted & set(map(stem, content_words(part)))), part) for part in _clauses(context)]
+    wanted = stems(clause)
+    scored = [(len(wanted & stems(part)), part) for part in _clauses(context)]
     best = max((score for score, _ in scored), default=0)
     if best == 0:
         return context
     covered: set[str] = set()
     chosen: list[str] = []
     for _, part in sorted(scored, key=lambda item: -item[0]):
-        shared = wanted & set(map(stem, content_words(part)))
+        shared = wanted & stems(part)
         if shared - covered:
             chosen.append(part)
             covered |= shared
@@ -158,9 +158,9 @@ def _antonym_faults(claim: str, context: str) -> list[str]:
     return faults
 
 
-def _signs(stems: list[str], one: frozenset[str], other: frozenset[str]) -> list[int]:
+def _signs(said: list[str], one: frozenset[str], other: frozenset[str]) -> list[int]:
     both = one & other
-    return [1 if word in one else -1 for word in stems if word in one | other and word not in both]
+    return [1 if word in one else -1 for word in said if word in one | other and word not in both]
 
 
 def _is_subsequence(path: list[int], source: list[int]) -> bool:
@@ -170,6 +170,6 @@ def _is_subsequence(path: list[int], source: list[int]) -> bool:
 
 def directions(text: str) -> dict[int, set[int]]:
     """Return which poles (1 or -1) of each antonym pair a text names, by the pair's place in the table."""
-    stems = [stem(word) for word in words(text)]
-    found = {place: set(_signs(stems, one, other)) for place, (one, other) in enumerate(_POLES)}
+    said = [stem(word) for word in words(text)]
+    found = {place: set(_signs(said, one, other)) for place, (one, other) in enumerate(_POLES)}
     return {place: signs for place, signs in found.items() if signs}
