@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, Field
 
-from agents.check.overlap import stem
+from agents.check.overlap import stems
 from agents.profiles import Profile
 from agents.prompts import PROMPTS, fence
 from agents.quarantine import has_address, shown_to_models
@@ -98,7 +98,7 @@ def _candidate(answer: ChatAnswer, question: ParsedQuestion, evidence: Sequence[
         if has_address(claim.text) and not addresses:
             continue  # nobody asked where to click or to write
         item = by_id.get(claim.evidence_id)
-        if item is not None and asked and not asked & _stems(f"{claim.text} {_around(claim.quote, item)}"):
+        if item is not None and asked and not asked & stems(f"{claim.text} {_around(claim.quote, item)}"):
             continue  # it has not one word in common with what was asked
         # An invented id yields a claim without a citation, which the check then drops.
         citations = (Citation.of(item, claim.quote),) if item else ()
@@ -116,11 +116,10 @@ def _candidate(answer: ChatAnswer, question: ParsedQuestion, evidence: Sequence[
 
 def _asked_words(question: ParsedQuestion, evidence: Sequence[Evidence]) -> frozenset[str]:
     """Return the question's words; none where the evidence seems to be in another language."""
-    asked, said = _stems(question.stem), set(words(question.stem))
-    known = frozenset(word for item in evidence for word in _stems(item.content))
-    small = said - set(content_words(question.stem))
-    spoken = {word for item in evidence for word in words(item.content)}
-    alike = len(asked & known) >= _SAME_LANGUAGE * len(asked)
+    asked, content = stems(question.stem), "\n".join(item.content for item in evidence)
+    small = set(words(question.stem)) - set(content_words(question.stem))
+    spoken = set(words(content))
+    alike = len(asked & stems(content)) >= _SAME_LANGUAGE * len(asked)
     return asked if alike or (small and len(small & spoken) >= _SAME_LANGUAGE * len(small)) else frozenset()
 
 
@@ -128,7 +127,3 @@ def _around(quote: str, item: Evidence) -> str:
     """Return the sentences of evidence that a quote touches."""
     pieces = [piece for line in item.content.split("\n") for piece in sentences(line)]
     return " ".join([quote, *(piece for piece in pieces if quote and (quote in piece or piece in quote))])
-
-
-def _stems(text: str) -> frozenset[str]:
-    return frozenset(map(stem, content_words(text)))
