@@ -13,7 +13,7 @@ from agents.check.derived import derived_faults
 from agents.check.overlap import MIN_COVERAGE, best_window, coverage, key_words, names_missing
 from agents.check.polarity import polarity_faults
 from agents.check.quantities import figure_faults
-from agents.check.quotes import occurs, split_text, surroundings
+from agents.check.quotes import line_sentences, occurs, split_text, surroundings, touched
 from agents.quarantine import without_commands
 from core.contracts import (
     Candidate,
@@ -26,7 +26,6 @@ from core.contracts import (
     Locator,
     Support,
 )
-from core.text import sentences
 
 _SEEN: frozenset[EvidenceKind] = frozenset({"vlm", "region"})
 _VERDICT = re.compile(r"\s*(?:yes|no|maybe|[A-H])\s*[.)]?\s*$", re.I)
@@ -125,9 +124,7 @@ def _citation_faults(citations: Sequence[Citation], evidence: Mapping[str, Evide
 
 def _is_ordered(quote: str, content: str) -> bool:
     """Whether a quote is a command or stands in one; an order on the next line does not spoil a statement."""
-    pieces = [piece for line in content.split("\n") for piece in sentences(line)]
-    touched = [piece for piece in pieces if occurs(quote, piece) or occurs(piece, quote)]
-    return any(map(is_command, (quote, *touched)))
+    return any(map(is_command, (quote, *touched(quote, line_sentences(content)))))
 
 
 def _text_faults(

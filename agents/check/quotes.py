@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from functools import lru_cache
 
 from core.text import sentences, squash
@@ -60,13 +61,17 @@ def surroundings(quote: str, content: str) -> str:
 
     Tables and Markdown count a line as a sentence, so that a cell does not borrow its neighbours' words.
     """
-    needle = plain(quote)
-    touched = [piece for piece in split_text(content) if _touches(needle, plain(piece))]
-    return "\n".join(touched) if touched else quote
+    return "\n".join(touched(quote, split_text(content))) or quote
 
 
-def _touches(needle: str, piece: str) -> bool:
-    return bool(piece) and (occurs(needle, piece) or occurs(piece, needle))
+def touched(quote: str, pieces: Iterable[str]) -> list[str]:
+    """Return the pieces that a quote touches: it stands in them, or they in it."""
+    return [piece for piece in pieces if occurs(quote, piece) or occurs(piece, quote)]
+
+
+def line_sentences(text: str) -> list[str]:
+    """Split a text into sentences, none of which goes on after the end of a line."""
+    return [piece for line in text.split("\n") for piece in sentences(line)]
 
 
 def split_text(text: str) -> list[str]:
