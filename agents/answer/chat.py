@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, Field
 
 from agents.check.overlap import stems
+from agents.check.quotes import line_sentences
 from agents.profiles import Profile
 from agents.prompts import PROMPTS, fence
 from agents.quarantine import has_address, shown_to_models
 from agents.question import ParsedQuestion
 from core.contracts import Candidate, Citation, DraftClaim, Evidence
 from core.errors import ErrorKind, VidenceError
-from core.text import content_words, sentences, words
+from core.text import content_words, words
 
 if TYPE_CHECKING:
     from models.chat import ChatModel
@@ -125,5 +126,5 @@ def _asked_words(question: ParsedQuestion, evidence: Sequence[Evidence]) -> froz
 
 def _around(quote: str, item: Evidence) -> str:
     """Return the sentences of evidence that a quote touches."""
-    pieces = [piece for line in item.content.split("\n") for piece in sentences(line)]
-    return " ".join([quote, *(piece for piece in pieces if quote and (quote in piece or piece in quote))])
+    pieces = line_sentences(item.content) if quote else []
+    return " ".join([quote, *(piece for piece in pieces if quote in piece or piece in quote)])
