@@ -119,6 +119,9 @@ class Settings(BaseModel):
     server_event_days: float = Field(7.0, gt=0, description="How long the events of an ended run are kept.")
     server_heartbeat_s: float = Field(15.0, gt=0)
     server_send_timeout_s: float = Field(30.0, gt=0, description="A client that takes longer is let go.")
+    server_speak: bool = Field(
+        True, description="Send a served answerer's words as it writes them, marked as unchecked."
+    )
     server_lease_s: float = Field(15.0, gt=0, description="After it, others continue a lost worker's runs.")
     server_auth: Literal["none", "keys"] = Field(
         "none", description="none: everybody on this machine, nobody else; keys: API keys, and OIDC if set."

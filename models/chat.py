@@ -6,7 +6,8 @@ import asyncio
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from pydantic import BaseModel, ValidationError
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 Message = Mapping[str, Any]
 """`{role, content}`; content is text, or parts `{type: text}` and `{type: image_url}` with a data URL."""
+
+OnText = Callable[[str], None]
+"""Is given each piece of a reply's text as it comes."""
 
 _FENCED = re.compile(r"```(?:json)?\s*(\{.*\})\s*```", re.S)
 _MAX_REPLY_TOKENS = 1024
@@ -48,11 +52,16 @@ class InvalidReplyError(VidenceError):
 
 
 class ChatModel(Protocol):
-    """Completes a conversation, optionally as an object of a schema."""
+    """Completes a conversation, as an object of a schema or as text that is told as it comes, if asked to."""
 
     name: str
 
-    async def complete(self, messages: Sequence[Message], schema: type[BaseModel] | None = None) -> ChatReply:
+    async def complete(
+        self,
+        messages: Sequence[Message],
+        schema: type[BaseModel] | None = None,
+        on_text: OnText | None = None,
+    ) -> ChatReply:
         """Return the reply; raises `VidenceError`."""
         ...
 
@@ -96,12 +105,20 @@ class OpenAIChat:
         self._max_tokens = max_tokens
         self._logprobs = logprobs
 
-    async def complete(self, messages: Sequence[Message], schema: type[BaseModel] | None = None) -> ChatReply:
+    async def complete(
+        self,
+        messages: Sequence[Message],
+        schema: type[BaseModel] | None = None,
+        on_text: OnText | None = None,
+    ) -> ChatReply:
         """Complete a conversation greedily (temperature 0).
 
         Args:
             messages: The conversation so far.
             schema: When given, the reply is asked for as JSON of this model and checked.
+            on_text: When given, the reply is streamed, and each piece of its text is passed on as it comes,
+                unchecked. A server that does not stream is asked for the whole, and nothing is passed on.
+                Cancelling the call closes the stream.
 
         Raises:
             InvalidReplyError: The reply is empty, cut short, not JSON, or does not fit the schema.
@@ -115,32 +132,66 @@ class OpenAIChat:
             extra: dict[str, Any] = {} if schema is None else {"response_format": _response_format(schema)}
             try:
                 async with client:
-                    answer = await self._create(client, messages, extra, self._logprobs and schema is None)
+                    came = await self._streamed(client, messages, extra, on_text) if on_text else None
+                    if came is None:
+                        logprobs = self._logprobs and schema is None
+                        came = _whole(await self._create(client, messages, extra, logprobs))
+            except VidenceError:
+                raise
             except Exception as error:  # noqa: BLE001 - every failure of the client gets our type
                 self._raise_typed(error)
-            call.spent(*_tokens(answer))
-            return _checked(answer, schema)
+            call.spent(came.tokens_in, came.tokens_out)
+            return _checked(came, schema)
 
     async def _create(
         self, client: AsyncOpenAI, messages: Sequence[Message], extra: dict[str, Any], logprobs: bool
     ) -> Any:
         import openai
 
-        options: dict[str, Any] = {
-            "model": self.name,
-            "messages": list(messages),
-            "temperature": 0.0,
-            "max_tokens": self._max_tokens,
-            **({"logprobs": True} if logprobs else {}),
-            **extra,
-        }
+        wanted = {"logprobs": True} if logprobs else {}
         try:
-            return await client.chat.completions.create(**options)
+            return await client.chat.completions.create(**self._options(messages), **wanted, **extra)
         except (openai.BadRequestError, openai.UnprocessableEntityError):
             if not logprobs:
                 raise
             # Some servers refuse what they cannot give.
             return await self._create(client, messages, extra, False)
+
+    async def _streamed(
+        self, client: AsyncOpenAI, messages: Sequence[Message], extra: dict[str, Any], on_text: OnText
+    ) -> _Reply | None:
+        """Return the reply after its pieces were passed on, or None when the server does not stream."""
+        import openai
+
+        options = {**self._options(messages), **extra}
+        text, finish, usage = "", "", None
+        # The client's own limit is for each read: a model that drips would never reach it.
+        async with asyncio.timeout(self._timeout_s):
+            try:
+                stream = await client.chat.completions.create(
+                    **options, stream=True, stream_options={"include_usage": True}
+                )
+            except (openai.BadRequestError, openai.UnprocessableEntityError):
+                return None
+            async with stream:
+                async for chunk in stream:
+                    usage = chunk.usage or usage
+                    for choice in (chunk.choices or ())[:1]:
+                        piece = choice.delta.content or ""
+                        text, finish = text + piece, choice.finish_reason or finish
+                        if piece:
+                            on_text(piece)
+        if text and not finish:
+            raise unavailable(f"{self.name} at {self._base_url} stopped in the middle of its reply")
+        return _Reply(text, finish, *_tokens(usage)) if finish else None
+
+    def _options(self, messages: Sequence[Message]) -> dict[str, Any]:
+        return {
+            "model": self.name,
+            "messages": list(messages),
+            "temperature": 0.0,
+            "max_tokens": self._max_tokens,
+        }
 
     def _client(self, headers: Mapping[str, str]) -> AsyncOpenAI:
         try:
@@ -165,7 +216,7 @@ class OpenAIChat:
         import openai
 
         where = f"{self.name} at {self._base_url}"
-        if isinstance(error, openai.APITimeoutError):
+        if isinstance(error, (openai.APITimeoutError, TimeoutError)):
             raise VidenceError(
                 "timeout",
                 f"No reply from {where} within {self._timeout_s:g} s",
@@ -214,31 +265,47 @@ def _response_format(schema: type[BaseModel]) -> dict[str, Any]:
     }
 
 
-def _checked(answer: Any, schema: type[BaseModel] | None) -> ChatReply:
+@dataclass(frozen=True)
+class _Reply:
+    """A reply as it came, whole or in pieces."""
+
+    text: str
+    finish_reason: str
+    tokens_in: int
+    tokens_out: int
+    confidence: float | None = None
+
+
+def _whole(answer: Any) -> _Reply:
     choices = getattr(answer, "choices", None)
     if not choices:
         raise unavailable("The server sent something that is not a chat completion")
     text = choices[0].message.content or ""
-    read, written = _tokens(answer)
-    reply = ChatReply(text=text, confidence=_confidence(choices[0], text), tokens_in=read, tokens_out=written)
+    tokens = _tokens(getattr(answer, "usage", None))
+    return _Reply(text, choices[0].finish_reason, *tokens, _confidence(choices[0], text))
+
+
+def _tokens(usage: Any) -> tuple[int, int]:
+    """Return the tokens read and written, 0 where the server counted none."""
+    return getattr(usage, "prompt_tokens", 0) or 0, getattr(usage, "completion_tokens", 0) or 0
+
+
+def _checked(came: _Reply, schema: type[BaseModel] | None) -> ChatReply:
+    reply = ChatReply(
+        text=came.text, confidence=came.confidence, tokens_in=came.tokens_in, tokens_out=came.tokens_out
+    )
     if schema is None:
         return reply
-    if choices[0].finish_reason == "length":
+    if came.finish_reason == "length":
         raise InvalidReplyError("the reply was cut short", reply)
     try:
-        return reply.model_copy(update={"parsed": schema.model_validate(json.loads(_object_in(text)))})
+        return reply.model_copy(update={"parsed": schema.model_validate(json.loads(_object_in(came.text)))})
     except json.JSONDecodeError as error:
         raise InvalidReplyError(f"not JSON ({error.msg})", reply) from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "object"
         raise InvalidReplyError(f"`{where}`: {first['msg']}", reply) from error
-
-
-def _tokens(answer: Any) -> tuple[int, int]:
-    """Return the tokens read and written, 0 where the server counted none."""
-    usage = getattr(answer, "usage", None)
-    return getattr(usage, "prompt_tokens", 0) or 0, getattr(usage, "completion_tokens", 0) or 0
 
 
 def _object_in(text: str) -> str:

@@ -22,7 +22,7 @@ import httpx
 
 from core.errors import ErrorKind, VidenceError, unavailable
 from server.http.bodies import History, ImageView, RunList, RunView
-from server.stream.events import EVENTS, LAST, Envelope
+from server.stream.events import EVENTS, LAST, AnswerDelta, Envelope
 
 _HASH = re.compile(r"[0-9a-f]{64}")
 _KINDS: dict[int, ErrorKind] = {
@@ -188,6 +188,20 @@ class Client:
                 f"The stream broke off and could not be taken up: {error}",
                 help="The run goes on by itself: follow it again later.",
             ) from error
+
+
+class SpokenText:
+    """The answer as it grows: its text so far, and whether it was checked; `answer.final` has all of it."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self.checked = False
+
+    def hear(self, piece: AnswerDelta) -> str:
+        """Take the next piece, put it in its place, and return the text."""
+        self.text = self.text[: piece.at] + piece.text
+        self.checked = piece.checked
+        return self.text
 
 
 def _check(reply: httpx.Response) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, Field
 
+from agents.answer.spoken import Say, SpokenAnswer
 from agents.check.overlap import stems
 from agents.check.quotes import line_sentences
 from agents.profiles import Profile
@@ -59,9 +60,21 @@ class ChatAnswerReply:
 
 
 async def chat_answer(
-    chat: ChatModel, question: ParsedQuestion, evidence: Sequence[Evidence], profile: Profile
+    chat: ChatModel,
+    question: ParsedQuestion,
+    evidence: Sequence[Evidence],
+    profile: Profile,
+    say: Say | None = None,
 ) -> ChatAnswerReply:
-    """Ask the answerer, recorded as a step; when it fails the extracted answers still stand."""
+    """Ask the answerer, recorded as a step; when it fails the extracted answers still stand.
+
+    Args:
+        chat: The model.
+        question: What is asked.
+        evidence: What it may answer from.
+        profile: Whose prompt it is given.
+        say: When given, the words of the answer are passed on as the model writes them, before any check.
+    """
     kept = shown_to_models(evidence, question.keywords)
     shown = sorted(kept, key=lambda item: -item.score)[:_EVIDENCE_SHOWN]
     system = f"{PROMPTS[profile.prompts['answer']].text}\n{PROMPTS['answer.structured'].text}"
@@ -73,8 +86,13 @@ async def chat_answer(
             + "\n".join(f"[{item.id}]\n{fence(item.content)}" for item in shown),
         },
     ]
+    spoken = SpokenAnswer(say, addresses=_asks_address(question)) if say else None
     try:
-        reply = await chat.complete(messages, schema=ChatAnswer)
+        if spoken is None:
+            reply = await chat.complete(messages, schema=ChatAnswer)
+        else:
+            reply = await chat.complete(messages, schema=ChatAnswer, on_text=spoken.hear)
+            spoken.finish()
     except VidenceError as error:
         return ChatAnswerReply(usage={"llm_calls": 1}, steps=[_asked(error.kind)])
     usage = {"llm_calls": 1, "tokens_in": reply.tokens_in, "tokens_out": reply.tokens_out}
@@ -93,7 +111,7 @@ def _asked(error_kind: ErrorKind | None = None) -> dict[str, Any]:
 def _candidate(answer: ChatAnswer, question: ParsedQuestion, evidence: Sequence[Evidence]) -> Candidate:
     by_id = {item.id: item for item in evidence}
     claims = []
-    addresses = _ASKS_ADDRESS.search(question.text) is not None or has_address(question.text)
+    addresses = _asks_address(question)
     asked = _asked_words(question, evidence)
     for claim in answer.claims:
         if has_address(claim.text) and not addresses:
@@ -113,6 +131,11 @@ def _candidate(answer: ChatAnswer, question: ParsedQuestion, evidence: Sequence[
         claims=tuple(claims),
         score=_ROUTE_SCORE,
     )
+
+
+def _asks_address(question: ParsedQuestion) -> bool:
+    """Whether the question wants to know where to click or to write."""
+    return _ASKS_ADDRESS.search(question.text) is not None or has_address(question.text)
 
 
 def _asked_words(question: ParsedQuestion, evidence: Sequence[Evidence]) -> frozenset[str]:

@@ -24,6 +24,7 @@ from graph.gather import evidence_of
 from graph.needs import Need, final_needs
 from graph.reselection import reselected
 from graph.services import Services
+from graph.spoken import speaker
 from graph.state import State
 from graph.view import image_sizes, profile_of, subquestions, usage_of
 
@@ -50,7 +51,7 @@ async def draft(state: State, services: Services) -> dict[str, Any]:
 
         evidence = await evidence_of(services.store, state["run_id"], subquestions(state))
         kept = await reselected(question, evidence, state, services)
-        reply = await chat_answer(chat, question, kept.evidence, profile_of(state))
+        reply = await chat_answer(chat, question, kept.evidence, profile_of(state), speaker())
         candidates = [*(item.model_dump() for item in reply.candidates), *candidates]
         update["usage"] = dict(reply.usage)
         update["steps"] += reply.steps

@@ -8,6 +8,8 @@ Where we depart from the protocol, and why:
   question over the same evidence has one answer;
 - what would change the form of an answer is refused by name instead of being ignored: tools, several choices,
   JSON formats, stop words, log probabilities, audio;
+- streams send checked pieces only: what was sent as `content` cannot be taken back, and the check may keep
+  none of a model's words. Asked for (`vidence.unchecked`), those come beside it, as `vidence` of a chunk;
 - requests and answers carry a `vidence` object of their own: collections and the thread, and the citations.
 """
 
@@ -69,6 +71,9 @@ class Extra(Body):
     )
     thread_id: ThreadId | None = Field(
         None, description="A conversation to go on with; when its run waits, the message is the reply."
+    )
+    unchecked: bool = Field(
+        False, description="Stream a served model's words before the check too, beside the content."
     )
 
 

@@ -40,8 +40,7 @@ async def complete(body: ChatRequest, request: Request, context: Context, caller
     check_supported(body)
     run, after = await _begin(body, context, caller)
     if body.stream:
-        usage = bool(body.stream_options and body.stream_options.include_usage)
-        return ChunkStream(Chunks(run, after, body.model, usage, context), context)
+        return ChunkStream(Chunks(run, after, body, context), context)
     run = await wait_for_end(context, run, request)
     return _completion(run, body.model, await result_of(context, run))
 
@@ -115,17 +114,18 @@ def _seconds(iso: str) -> int:
 class Chunks:
     """A run's events as chunks of a completion: the checked pieces of the answer, and how it ended."""
 
-    def __init__(self, run: Run, after: int, model: str, usage: bool, context: ServerContext) -> None:
+    def __init__(self, run: Run, after: int, body: ChatRequest, context: ServerContext) -> None:
         self.reader = Reader(run, after, context.log)
         self.run = run
-        self._model = model
+        self._model = body.model
         self._head: dict[str, Any] = {
             "id": f"chatcmpl-{run.run_id}",
             "object": "chat.completion.chunk",
             "created": _seconds(run.created_at),
-            "model": model,
+            "model": body.model,
         }
-        self._usage = usage
+        self._usage = bool(body.stream_options and body.stream_options.include_usage)
+        self._unchecked = body.vidence.unchecked
         self._context = context
 
     async def frames(self) -> AsyncIterator[ServerSentEvent]:
@@ -134,10 +134,12 @@ class Chunks:
         said = False
         async for event in self.reader.events():
             data = json.loads(event.body)["data"]
-            # What a model says before the check is not told: it cannot be taken back.
             if event.type == "answer.delta" and data["checked"]:
                 said = True
                 yield self._chunk({"content": data["text"]})
+            elif event.type == "answer.delta" and self._unchecked:
+                # Beside the content, where it can be taken back.
+                yield self._chunk({}, vidence={"unchecked": data["text"], "at": data["at"]})
             elif event.type == "answer.final" and not said and data.get("abstain_reason"):
                 yield self._chunk({"content": data["abstain_reason"]})
             elif event.type == "input.required":

@@ -98,7 +98,7 @@ async function follow(turn, runId, after) {
 const SHOWN = {
   "plan.updated": (turn, runId, data) => turn.showPlan(data.plan),
   "evidence.added": (turn, runId, data) => turn.addEvidence(data.evidence),
-  "answer.delta": (turn, runId, data) => data.checked && turn.say(data.text),
+  "answer.delta": (turn, runId, data) => turn.hear(data),
   "answer.final": (turn, runId, data) => {
     turn.final(data, (citation) => openSource(citation, runId));
     turn.below.append(rating(runId));

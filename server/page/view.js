@@ -66,8 +66,21 @@ export class Turn {
     this.answer.append(text);
   }
 
+  // Words of a model, before and after the check: what is not checked yet looks like it, and is not read aloud.
+  hear({ text, checked, at }) {
+    this.mark(!checked);
+    this.answer.textContent = [...this.answer.textContent].slice(0, at).join("") + text;
+  }
+
+  mark(unchecked) {
+    this.answer.classList.toggle("unchecked", unchecked);
+    if (unchecked) this.answer.setAttribute("aria-live", "off");
+    else this.answer.removeAttribute("aria-live");
+  }
+
   final(data, open) {
     this.work.open = false;
+    this.mark(false);
     this.answer.classList.remove("busy");
     if (data.status === "abstained") {
       this.answer.classList.add("abstained");
@@ -89,6 +102,7 @@ export class Turn {
   }
 
   fail(text) {
+    this.mark(false);
     this.answer.classList.remove("busy");
     this.answer.classList.add("failed");
     this.answer.textContent = text;

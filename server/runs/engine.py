@@ -85,10 +85,11 @@ class Engine:
 
     async def reports(self, payload: Any, thread_key: str) -> AsyncIterator[tuple[str, Any]]:
         """Run the graph to its end or to an interrupt; yields what the modes `tasks` and `custom` report."""
-        modes = ["tasks", "custom"]
-        async for mode, report in self._graph.astream(
-            payload, self._config(thread_key), stream_mode=modes, durability="sync"
-        ):
+        from graph.spoken import SPEAK
+
+        modes, config = ["tasks", "custom"], self._config(thread_key)
+        config["configurable"][SPEAK] = self._settings.server_speak
+        async for mode, report in self._graph.astream(payload, config, stream_mode=modes, durability="sync"):
             yield mode, report
 
     async def result(self, run_id: str, values: Any) -> RunResult:

@@ -15,10 +15,10 @@ from server.runs.engine import Engine, failure_of
 from server.runs.ledger import RunLedger
 from server.runs.records import Failure, LeaseLost, Run, Waiting
 from server.runs.recover import cut_off, missed, point_of
-from server.stream.events import AnswerDelta, Draft, InputRequiredData, RunErrorData, RunFinished
+from server.stream.events import Draft, InputRequiredData, RunErrorData, RunFinished
 from server.stream.log import EventLog
 from server.stream.outbox import Outbox
-from server.stream.translate import Translator, answered, evidence_added
+from server.stream.translate import Translator, answered, evidence_added, said
 
 log = logging.getLogger(__name__)
 
@@ -108,10 +108,8 @@ async def _tell(
     run: Run, engine: Engine, outbox: Outbox, translator: Translator, mode: str, report: Any
 ) -> None:
     if mode == "custom":
-        text = report.get("answer.delta") if isinstance(report, dict) else None
-        if text:
-            # What a model says before the check; the checked answer follows.
-            outbox.put([Draft("answer.delta", f"said:{outbox.count}", AnswerDelta(text=text, checked=False))])
+        if isinstance(report, dict) and "answer.delta" in report:
+            outbox.put([said(report, run.epoch, outbox.count)])
         return
     drafts, found = translator.task(report)
     if found is not None:

@@ -102,10 +102,15 @@ class EvidenceAdded(Contract):
 
 
 class AnswerDelta(Contract):
-    """A piece of the answer. The checked pieces, joined, are the answer of `answer.final`."""
+    """A piece of the answer. The checked pieces, joined, are the answer of `answer.final`.
+
+    Pieces that are not checked are a served model's words as it writes them; the check may keep none of them.
+    To show all pieces as they come: `shown = shown[:at] + text`.
+    """
 
     text: str
     checked: bool = True
+    at: int = Field(0, ge=0, description="Where it begins, in code points; 0 begins anew.")
 
 
 class AnswerFinal(Contract):

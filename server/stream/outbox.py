@@ -8,12 +8,17 @@ from collections.abc import Iterable
 from server.runs.records import Run
 from server.stream.events import Draft
 from server.stream.log import EventLog
+from server.stream.translate import joined, unchecked
+from server.stream.wake import wait_for
+
+GATHER_S = 0.1
+"""Words of a model that come within this time are one event: each is kept, and the log is bounded."""
 
 
 class Outbox:
     """Collects drafts; `send_all` appends whatever has gathered, batch by batch.
 
-    What gathers is bounded by what one run can report (its budget of steps and calls).
+    What gathers is bounded by what one run can report (its budget of steps, calls and seconds).
     """
 
     def __init__(self, run: Run, log: EventLog) -> None:
@@ -21,6 +26,7 @@ class Outbox:
         self._log = log
         self._drafts: list[Draft] = []
         self._stirred = asyncio.Event()
+        self._urgent = asyncio.Event()
         self._closed = False
         self._failure: Exception | None = None
         self.count = 0
@@ -29,21 +35,30 @@ class Outbox:
         """Add drafts; raises what kept the earlier ones from the log."""
         if self._failure is not None:
             raise self._failure
-        gathered = list(drafts)
-        self._drafts += gathered
-        self.count += len(gathered)
+        for draft in drafts:
+            self.count += 1
+            whole = joined(self._drafts[-1], draft) if self._drafts else None
+            if whole is None:
+                self._drafts.append(draft)
+            else:
+                self._drafts[-1] = whole
+            if not unchecked(draft):
+                self._urgent.set()
         self._stirred.set()
 
     def close(self) -> None:
         """Say that no more will come."""
         self._closed = True
         self._stirred.set()
+        self._urgent.set()
 
     async def send_all(self) -> None:
         """Append drafts until the outbox is closed and empty."""
         while True:
             await self._stirred.wait()
             self._stirred.clear()
+            if not self._closed:
+                self._urgent.clear()
             batch, self._drafts = self._drafts, []
             try:
                 await self._log.append(self._run, batch)
@@ -52,3 +67,5 @@ class Outbox:
                 raise
             if self._closed and not self._drafts:
                 return
+            if batch and all(map(unchecked, batch)):
+                await wait_for(self._urgent, GATHER_S)

@@ -135,12 +135,42 @@ def evidence_added(found: Found, evidence: Iterable[Evidence]) -> Draft:
 
 def answered(result: RunResult) -> list[Draft]:
     """Return the events of a result: the checked answer in pieces, then as a whole."""
-    pieces = _SENTENCE.findall(result.answer)
+    pieces = _SENTENCE.finditer(result.answer)
     drafts = [
-        Draft("answer.delta", f"delta:{place}", AnswerDelta(text=text)) for place, text in enumerate(pieces)
+        Draft("answer.delta", f"delta:{place}", AnswerDelta(text=piece[0], at=piece.start()))
+        for place, piece in enumerate(pieces)
     ]
     body = result.model_dump(include=set(AnswerFinal.model_fields))
     return [*drafts, Draft("answer.final", "final", AnswerFinal.model_validate(body))]
+
+
+def said(report: Mapping[str, Any], epoch: int, place: int) -> Draft:
+    """Return the event of a served model's words before the check.
+
+    Args:
+        report: What `graph.spoken` wrote.
+        epoch: The lease that hears it: after a crash the model says it again, and that is another event.
+        place: Tells this piece from others of the lease.
+    """
+    data = AnswerDelta(text=report["answer.delta"], checked=False, at=report["at"])
+    return Draft("answer.delta", f"said:{epoch}:{place}", data)
+
+
+def unchecked(draft: Draft) -> bool:
+    """Whether a draft is a model's words before the check."""
+    return isinstance(draft.data, AnswerDelta) and not draft.data.checked
+
+
+def joined(first: Draft, then: Draft) -> Draft | None:
+    """Return two pieces of a model's words as one event, or None when they do not follow each other."""
+    one, two = first.data, then.data
+    if not (unchecked(first) and unchecked(then)):
+        return None
+    assert isinstance(one, AnswerDelta)
+    assert isinstance(two, AnswerDelta)
+    if one.at + len(one.text) != two.at:
+        return None
+    return Draft(first.type, first.key, one.model_copy(update={"text": one.text + two.text}))
 
 
 def left_open(events: Sequence[Mapping[str, Any]]) -> list[StepStarted]:

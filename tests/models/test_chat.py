@@ -1,3 +1,4 @@
+import asyncio
 import os
 
 import pytest
@@ -103,6 +104,57 @@ async def test_an_image_travels_as_a_data_url_and_never_as_an_address():
             await client(server).complete(message("https://example.org/a.png"))
     assert caught.value.kind == "invalid_input"
     assert len(server.requests) == 1
+
+
+async def test_a_streamed_reply_is_told_in_pieces_and_is_the_same_reply():
+    said: list[str] = []
+    with scripted_openai(Canned({"value": 3})) as server:
+        whole = await client(server).complete(ASK, Answer)
+        streamed = await client(server).complete(ASK, Answer, on_text=said.append)
+    assert streamed == whole
+    assert "".join(said) == whole.text
+    assert len(said) > 1
+    assert server.requests[1]["stream_options"] == {"include_usage": True}
+    assert {**server.requests[1], "stream": None, "stream_options": None} == {
+        **server.requests[0],
+        "stream": None,
+        "stream_options": None,
+    }
+
+
+async def test_a_server_that_refuses_to_stream_is_asked_for_the_whole():
+    said: list[str] = []
+    with scripted_openai(Canned(status=400), Canned("hello")) as server:
+        reply = await client(server).complete(ASK, on_text=said.append)
+        assert (reply.text, said) == ("hello", list(server.sent)), "the second request asked for no stream"
+    assert [request.get("stream") for request in server.requests] == [True, None]
+
+
+async def test_a_stream_that_breaks_off_is_no_reply():
+    with scripted_openai(Canned("hello there", cut_after=2)) as server, pytest.raises(VidenceError) as caught:
+        await client(server).complete(ASK, on_text=lambda text: None)
+    assert caught.value.kind == "unavailable"
+
+
+async def test_a_stream_that_drips_is_a_timeout_as_a_whole():
+    with (
+        scripted_openai(Canned("x" * 4000, pace_s=0.05)) as server,
+        pytest.raises(VidenceError) as caught,
+    ):
+        await client(server, timeout_s=0.5).complete(ASK, on_text=lambda text: None)
+    assert caught.value.kind == "timeout"
+
+
+async def test_a_cancelled_call_closes_the_models_stream():
+    begun = asyncio.Event()
+    with scripted_openai(Canned("x" * 4000, pace_s=0.05)) as server:
+        call = asyncio.create_task(client(server).complete(ASK, on_text=lambda text: begun.set()))
+        await begun.wait()
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        assert await asyncio.to_thread(server.left.wait, 20)
+    assert len(server.sent) < 1000, "the model stopped in the middle"
 
 
 @pytest.mark.parametrize("value", ["embedded", "openai:", "openai:http://x/v1", "http://x/v1#m"])
