@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from agents.decompose import compared_names
 from agents.question import ParsedQuestion
+from agents.question_words import AUXILIARIES
 from core.contracts import Candidate, DraftClaim
 from core.text import find_dates, find_numbers
 
@@ -21,7 +22,7 @@ _LESS = re.compile(
     re.I,
 )
 _COMPARES = re.compile(
-    r"\b(?:which|who|what)\b.*\b(?:or|,)\b|^\s*(?:do|does|did|has|have|had|is|was|are|were)\b.*\bor\b",
+    rf"\b(?:which|who|what)\b.*\b(?:or|,)\b|^\s*(?:{AUXILIARIES})\b.*\bor\b",
     re.I | re.S,
 )
 _SUBTRACTS = re.compile(

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 
+from agents.question_words import AUXILIARIES, WH
+
 _LONGEST = 600
 """Longer texts are pasted material; what is polite in them is not for us to judge."""
 _GREETING = re.compile(
@@ -18,7 +20,7 @@ _GREETING = re.compile(
     r"|\s*(?:excuse me|sorry to bother you|please help(?: me| us)?)\s*[.,:!]+\s+",
     re.I,
 )
-_ASKING = r"(?:who|whom|whose|what|when|where|which|why|how|is|are|was|were|do|does|did|has|have|had|can|may|must)\b"
+_ASKING = rf"(?:{WH}|{AUXILIARIES}|can|may|must)\b"
 _LEAD = re.compile(
     rf"[^:?\n]{{0,60}}\b(?:tell (?:me|us)|(?:needs?|wants?|would like|like|love) to (?:know|ask)|help (?:me|us)|"
     rf"answer)\b[^:?\n]{{0,40}}:\s+(?={_ASKING})"

@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
+from agents.question_words import WH
+
 MAX_PARTS = 4
 _MAX_CHARS = 600
 """Longer texts are pasted material rather than a question; patterns over them cost time and mislead."""
@@ -57,7 +59,7 @@ _ASKS_FOR_IT = re.compile(
     r"|^(?:(?:tell|give|show) me|name|what(?:'s| is| was) the name of|find|list)$",
     re.I,
 )
-_WH = r"(?:what|who|whom|whose|when|where|which|why|how|in (?:what|which)|on (?:what|which)|at (?:what|which)|by whom)"
+_WH = rf"(?:{WH}|in (?:what|which)|on (?:what|which)|at (?:what|which)|by whom)"
 _AUX_PRONOUN = r"(?:is|was|does|did|are|were|has|have|can|will) (?:it|they|he|she|that)"
 _AND_QUESTION = re.compile(
     rf"(?:,\s*|\s+|\?\s*)(?:and|but|also|then)\s+(?:also\s+)?(?=(?:{_WH}|{_AUX_PRONOUN})\b)", re.I

@@ -10,6 +10,7 @@ from functools import lru_cache
 from agents.courtesy import without_courtesy
 from agents.decompose import compared_names
 from agents.function_words import function_words, language_of
+from agents.question_words import AUXILIARIES, MODALS, SHARE, WH
 from core.contracts import AnswerType
 from core.text import content_words
 
@@ -17,7 +18,7 @@ _OPTION = re.compile(r"(?:^|[\n\r;|]|(?<=[\s.?:,]))\(?(?P<letter>[A-H])(?P<mark>
 _TYPE_RULES: tuple[tuple[AnswerType, re.Pattern[str]], ...] = (
     ("date", re.compile(r"\b(?:what|which)\s+(?:\w+\s+){0,3}date\b|\bdate\s+(?:of|on)\b|\bwhen\b|\b(?:what|which)\s+day\b|\bdated\b", re.I)),
     ("time", re.compile(r"\b(?:what|which)\s+(?:\w+\s+){0,2}time\b|\bat what time\b", re.I)),
-    ("percent", re.compile(r"\b(?:percent(?:age)?|what share|what proportion|what fraction)\b|%", re.I)),
+    ("percent", re.compile(rf"{SHARE}|%", re.I)),
     ("money", re.compile(r"\b(?:total|amount|price|cost|subtotal|balance|fee|paid|pay|change due|tax|gst|vat|revenue|salary)\b", re.I)),
     ("number", re.compile(r"\bhow (?:many|much|old|long|far|tall|high|large|big)\b|\b(?:number|count|quantity|value|average|sum|difference) of\b|\bby how much\b", re.I)),
     ("list", re.compile(r"\b(?:list|name|enumerate)\s+(?:all|the|every|each)\b|\bwhich (?:are|ones)\b", re.I)),
@@ -25,12 +26,12 @@ _TYPE_RULES: tuple[tuple[AnswerType, re.Pattern[str]], ...] = (
 )  # fmt: skip
 
 _ASKS_WHETHER = re.compile(
-    r"^\s*(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would|should)\b(?!\s+(?:you|anyone|somebody)\b)",
+    rf"^\s*(?:{AUXILIARIES}|{MODALS})\b(?!\s+(?:you|anyone|somebody)\b)",
     re.I,
 )
 _CLAUSES = re.compile(r"(?<=[\w)\]\"'%])\s*(?:[:;.!?]\s+|--+\s*|\s[–—]\s+)")
 _ASKS_WHAT = re.compile(
-    r"\b(?:what|which|who|whom|whose|when|where|why|how|list|name|give|tell|show|find|compute|calculate|describe|explain"
+    rf"\b(?:{WH}|list|name|give|tell|show|find|compute|calculate|describe|explain"
     r"|summari[sz]e|compare|define|read|extract|or)\b",
     re.I,
 )

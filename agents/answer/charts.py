@@ -28,9 +28,10 @@ from agents.answer.chart_intent import Intent, read_intent
 from agents.answer.chart_scope import Scope, answerable, find_scope
 from agents.answer.chart_table import Cell, Chart, in_order, load_charts
 from agents.answer.chart_trend import shape_of
+from agents.question_words import AUXILIARIES
 from core.contracts import AnswerType, Candidate
 
-_YES_NO = re.compile(r"^\s*(?:is|are|was|were|do|does|did|has|have|had)\b", re.I)
+_YES_NO = re.compile(rf"^\s*(?:{AUXILIARIES})\b", re.I)
 _LOWER = re.compile(r"\b(?:less|lower|smaller|fewer|below|under)\b", re.I)
 
 

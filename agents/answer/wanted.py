@@ -9,6 +9,7 @@ from typing import Literal
 
 from agents.answer.relevance import key
 from agents.question import ParsedQuestion
+from agents.question_words import COLOUR, SHARE
 from core.text import content_words
 
 Want = Literal[
@@ -28,10 +29,10 @@ _COUNTED = (
 _RULES: tuple[tuple[Want, re.Pattern[str]], ...] = (
     ("reason", re.compile(r"^\s*why\b", re.I)),
     ("year", re.compile(r"\b(?:what|which)\s+year\b", re.I)),
-    ("percent", re.compile(r"\bpercent(?:age)?\b|\bwhat (?:share|proportion|fraction)\b", re.I)),
+    ("percent", re.compile(SHARE, re.I)),
     ("measure", re.compile(r"\bhow (?:old|long|far|tall|high|heavy|deep|wide|thick|fast)\b|\bhow much\b.*\bweighs?\b", re.I)),
     ("number", re.compile(r"\bhow (?:many|large|big|often)\b", re.I)),
-    ("colour", re.compile(r"\b(?:what|which) colou?rs?\b|\bwhat (?:is|was|are|were) the colou?rs?\b", re.I)),
+    ("colour", re.compile(rf"{COLOUR}|\bwhat (?:is|was|are|were) the colou?rs?\b", re.I)),
     ("number", re.compile(r"\b(?:maximum|minimum|max|average|total)?\s*number of\b", re.I)),
     ("person", re.compile(r"^\s*(?:who|whom|whose)\b|\b(?:which|what)\s+(?:\w+\s+)?(?:person|author|actor|actress"
                           r"|director|singer|president|scientist|player|writer|musician|king|queen)\b", re.I)),

@@ -9,9 +9,10 @@ from typing import Literal
 from agents.check.overlap import stems
 from agents.check.polarity import polarity_faults
 from agents.question import ParsedQuestion
+from agents.question_words import AUXILIARIES, MODALS
 
 _AUXILIARY = re.compile(
-    r"^\s*(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would|should|may|might)\s+(?:there\s+)?",
+    rf"^\s*(?:{AUXILIARIES}|{MODALS}|may|might)\s+(?:there\s+)?",
     re.I,
 )
 _DOUBT = re.compile(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 
+from agents.question_words import COLOUR
+
 _KINDS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("count", re.compile(r"\bhow many\b|\bnumber of\b|\bcount\b", re.I)),
-    ("colour", re.compile(r"\b(?:what|which) colou?rs?\b|\bcolou?r (?:is|of|are)\b", re.I)),
+    ("colour", re.compile(rf"{COLOUR}|\bcolou?r (?:is|of|are)\b", re.I)),
     ("shape", re.compile(r"\b(?:what|which) shapes?\b", re.I)),
     ("chart_type", re.compile(r"\b(?:what|which) (?:kind|type|sort) of (?:chart|graph|plot)\b", re.I)),
     ("position", re.compile(r"^\s*where\b|\b(?:which|what) side\b|\b(?:leftmost|rightmost|topmost)\b", re.I)),
