@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 from itertools import chain
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -136,7 +136,7 @@ class ToolError(Contract):
     retryable: bool = False
 
     @classmethod
-    def of(cls, error: VidenceError) -> ToolError:
+    def of(cls, error: VidenceError) -> Self:
         """Turn a raised failure into its contract."""
         return cls(kind=error.kind, message=error.message, help=error.help, retryable=error.retryable)
 

@@ -40,9 +40,9 @@ from server.jobs.store import JobStore
 from server.openai_api import chat, models
 from server.runs.engine import Engine, OpenServices, open_default
 from server.runs.execute import Parts
+from server.runs.ledger import RunLedger
 from server.runs.manager import RunManager
 from server.runs.recover import Presence
-from server.runs.sqlite_ledger import SqliteLedger
 from server.security.audit import AuditLog
 from server.security.headers import SecurityHeaders
 from server.security.identify import open_identify
@@ -51,7 +51,7 @@ from server.security.limits import RateLimit
 from server.storage.database import Database
 from server.storage.images import OwnedImages
 from server.storage.schema import MIGRATIONS
-from server.stream.sqlite_log import SqliteEventLog
+from server.stream.sql_log import SqlEventLog
 
 ROUTERS: tuple[APIRouter, ...] = (
     runs.router,
@@ -133,8 +133,8 @@ async def _opened(
     asyncio.get_running_loop().set_default_executor(pool)
     database = Database(settings.root / "server.db", MIGRATIONS)
     await database.open()
-    log = SqliteEventLog(database, settings.server_event_log)
-    ledger = SqliteLedger(database, log)
+    log = SqlEventLog(database, settings.server_event_log)
+    ledger = RunLedger(database, log)
     keys = KeyStore(database)
     jobs = JobStore(database)
     engine = Engine(settings, open_services)

@@ -1,20 +1,19 @@
-"""Jobs in the server's file. A running job has a lease; one that ran out is begun again by any worker."""
+"""Jobs in the server's database. A running job has a lease; one that ran out is begun again by any worker."""
 
 from __future__ import annotations
 
 import json
-import sqlite3
 from typing import Any
 
-from server.clock import iso_now, unix_now
+from server.clock import iso_now
 from server.jobs.records import Job, JobKind, JobStatus
-from server.storage.database import Database
+from server.storage.sql import Connection, SqlDatabase
 
 
 class JobStore:
     """Keeps jobs; methods that change one are on disk when they return."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: SqlDatabase) -> None:
         self._database = database
 
     async def create(
@@ -52,18 +51,18 @@ class JobStore:
     async def claim(self, worker: str, seconds: float) -> Job | None:
         """Take the oldest job that nobody works on, with a lease of so many seconds."""
 
-        def work(to: sqlite3.Connection) -> Any:
+        def work(to: Connection) -> Any:
             row = to.execute(
                 "SELECT job_id FROM jobs WHERE cancel_requested = 0 AND (status = 'queued' OR "
                 "(status = 'running' AND lease_until < ?)) ORDER BY place LIMIT 1",
-                (unix_now(),),
+                (self._database.now(),),
             ).fetchone()
             if row is None:
                 return None
             to.execute(
                 "UPDATE jobs SET status = 'running', worker = ?, lease_until = ?, attempts = attempts + 1, "
                 "started_at = CASE started_at WHEN '' THEN ? ELSE started_at END WHERE job_id = ?",
-                (worker, unix_now() + seconds, iso_now(), row["job_id"]),
+                (worker, self._database.now() + seconds, iso_now(), row["job_id"]),
             )
             return to.execute("SELECT * FROM jobs WHERE job_id = ?", (row["job_id"],)).fetchone()
 
@@ -73,7 +72,7 @@ class JobStore:
     async def renew(self, job: Job, worker: str, seconds: float) -> Job | None:
         """Renew a lease and return the job as it stands; None when another worker has it."""
         statement = "UPDATE jobs SET lease_until = ? WHERE job_id = ? AND worker = ? AND status = 'running'"
-        values = (unix_now() + seconds, job.job_id, worker)
+        values = (self._database.now() + seconds, job.job_id, worker)
         held = await self._database.write(lambda to: to.execute(statement, values).rowcount)
         return await self.get(job.job_id) if held else None
 
@@ -90,7 +89,7 @@ class JobStore:
     async def cancel(self, job_id: str) -> None:
         """Ask for a job's end; one that nobody works on ends at once, one that ended stays as it is."""
 
-        def work(to: sqlite3.Connection) -> int:
+        def work(to: Connection) -> int:
             to.execute(
                 "UPDATE jobs SET cancel_requested = 1 WHERE job_id = ? AND status IN ('queued', 'running')",
                 (job_id,),
@@ -98,7 +97,7 @@ class JobStore:
             return to.execute(
                 "UPDATE jobs SET status = 'cancelled', finished_at = ? WHERE job_id = ? "
                 "AND cancel_requested = 1 AND (status = 'queued' OR status = 'running' AND lease_until < ?)",
-                (iso_now(), job_id, unix_now()),
+                (iso_now(), job_id, self._database.now()),
             ).rowcount
 
         await self._database.write(work)

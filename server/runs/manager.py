@@ -12,8 +12,7 @@ from datetime import UTC, datetime, timedelta
 from core.errors import VidenceError, not_found, unavailable
 from core.settings import Settings
 from server.runs.execute import Outcome, Parts, conclude, drive
-from server.runs.ledger import Lease, NewRun
-from server.runs.records import LeaseLost, Reply, Run, RunSpec
+from server.runs.records import Lease, LeaseLost, NewRun, Reply, Run, RunSpec
 from server.runs.recover import Presence
 from server.stream.wake import wait_for
 

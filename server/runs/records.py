@@ -7,8 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from core.contracts import Contract, InputRequired, ProfileName
-from core.errors import ErrorKind, VidenceError
+from core.contracts import Contract, InputRequired, ProfileName, ToolError
 
 Status = Literal["queued", "running", "input_required", "done", "abstained", "cancelled", "failed"]
 OnDisconnect = Literal["continue", "cancel"]
@@ -67,18 +66,8 @@ class Reply(Contract):
     text: str
 
 
-class Failure(Contract):
+class Failure(ToolError):  # noqa: N818 - a contract, no exception
     """Why a run failed."""
-
-    kind: ErrorKind
-    message: str
-    help: str = ""
-    retryable: bool = False
-
-    @classmethod
-    def of(cls, error: VidenceError) -> Failure:
-        """Turn a raised failure into what is kept."""
-        return cls(kind=error.kind, message=error.message, help=error.help, retryable=error.retryable)
 
 
 @dataclass(frozen=True)
@@ -108,6 +97,33 @@ class Run:
     def ended(self) -> bool:
         """Whether nothing more can happen to it."""
         return self.status not in OPEN
+
+
+@dataclass(frozen=True)
+class Lease:
+    """Who holds a run, and until when if it is not renewed."""
+
+    worker: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Held:
+    """A run whose lease was renewed."""
+
+    run_id: str
+    cancel_requested: bool
+
+
+@dataclass(frozen=True)
+class NewRun:
+    """A run to be made. Without a `lease` it is queued."""
+
+    run_id: str
+    owner: str
+    thread_id: str
+    spec: RunSpec
+    lease: Lease | None
 
 
 class Thread(Contract):

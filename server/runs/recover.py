@@ -35,8 +35,8 @@ def point_of(snapshot: Any) -> str:
 
 async def cut_off(run: Run, log: EventLog) -> list[Draft]:
     """Return the ends of steps that a crash cut off before the run's first checkpoint: it begins anew."""
-    page = await log.read(run.run_id, 0)
-    return [finished(step, ms=0.0, ok=False) for step in left_open(bodies(page.events))]
+    told = await log.take_up(run)
+    return [finished(step, ms=0.0, ok=False) for step in left_open(bodies(told))]
 
 
 async def missed(run: Run, snapshot: Any, log: EventLog, evidence: Lookup) -> tuple[Translator, list[Draft]]:
@@ -46,8 +46,7 @@ async def missed(run: Run, snapshot: Any, log: EventLog, evidence: Lookup) -> tu
     has is left out when it is appended, by its key.
     """
     values = snapshot.values
-    page = await log.read(run.run_id, 0, limit=10_000)
-    begun = left_open(bodies(page.events))
+    begun = left_open(bodies(await log.take_up(run)))
     translator = Translator(values.get("plan"), begun)
     drafts: list[Draft] = []
     if values.get("plan"):

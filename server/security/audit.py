@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sqlite3
 from typing import Any
 
 from pydantic import Field
 
 from core.contracts import Contract
 from server.clock import iso_now
-from server.storage.database import Database
+from server.storage.sql import Connection, SqlDatabase
 
 GENESIS = "0" * 64
 
@@ -46,14 +45,14 @@ class AuditCheck(Contract):
 class AuditLog:
     """Entries in the server's file; its tables refuse changes."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: SqlDatabase) -> None:
         self._database = database
 
     async def append(self, actor: str, action: str, object: str = "", **detail: Any) -> AuditEntry:
         """Write an entry; it is on disk when this returns."""
         at = iso_now()
 
-        def work(to: sqlite3.Connection) -> AuditEntry:
+        def work(to: Connection) -> AuditEntry:
             last = to.execute("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1").fetchone()
             seq, previous = (last["seq"] + 1, last["hash"]) if last else (1, GENESIS)
             text = json.dumps(detail, sort_keys=True, ensure_ascii=False)
@@ -79,7 +78,7 @@ class AuditLog:
         return await self._database.read(_check)
 
 
-def _check(connection: sqlite3.Connection) -> AuditCheck:
+def _check(connection: Connection) -> AuditCheck:
     previous, count = GENESIS, 0
     for row in connection.execute("SELECT * FROM audit ORDER BY seq"):
         seq, *content, linked, digest = tuple(row)

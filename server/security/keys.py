@@ -11,7 +11,6 @@ import hmac
 import json
 import re
 import secrets
-import sqlite3
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -20,7 +19,7 @@ from core.contracts import Contract
 from core.errors import invalid_input, not_found
 from server.clock import iso_now
 from server.security.roles import ROLES, Permission, Role
-from server.storage.database import Database
+from server.storage.sql import Connection, SqlDatabase
 
 PREFIX = "vdn"
 _FORM = re.compile(rf"{PREFIX}_(?P<id>[0-9a-f]{{12}})_(?P<secret>[A-Za-z0-9_-]{{43}})", re.ASCII)
@@ -52,7 +51,7 @@ class ApiKey(Contract):
 class KeyStore:
     """Keys in the server's file."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: SqlDatabase) -> None:
         self._database = database
 
     async def create(
@@ -144,7 +143,7 @@ class KeyStore:
         await self._database.write(lambda to: to.execute(statement, (now, key.key_id)).rowcount)
 
 
-def _row(connection: sqlite3.Connection, key_id: str) -> Any:
+def _row(connection: Connection, key_id: str) -> Any:
     return connection.execute("SELECT * FROM api_keys WHERE key_id = ?", (key_id,)).fetchone()
 
 

@@ -30,6 +30,7 @@ from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
 from server.storage.database import Database
+from server.storage.sql import Connection
 
 _PUT = (
     "INSERT OR REPLACE INTO checkpoints"
@@ -53,7 +54,8 @@ class GroupedSaver(AsyncSqliteSaver):
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """Return the newest checkpoint of a thread, or the one that the config names."""
 
-        def work(connection: sqlite3.Connection) -> CheckpointTuple | None:
+        def work(connection: Connection) -> CheckpointTuple | None:
+            assert isinstance(connection, sqlite3.Connection)
             saver = SqliteSaver(connection, serde=self.serde)
             saver.is_setup = True  # this connection only reads
             return saver.get_tuple(config)

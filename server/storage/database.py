@@ -1,29 +1,21 @@
-"""One SQLite file with one writer thread: what waits together is committed together.
-
-A commit that reaches the disk costs milliseconds, so many runs would queue for it one by one. Here the writer
-takes all that waits, runs each piece in its own savepoint, and commits once; then every caller hears.
-"""
+"""One SQLite file: where an embedded server keeps everything."""
 
 from __future__ import annotations
 
-import asyncio
-import queue
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from server.clock import unix_now
+from server.storage.grouped import GroupedDatabase, Outcome, run_pieces
+from server.storage.sql import Work
+
 T = TypeVar("T")
-Work = Callable[[sqlite3.Connection], T]
-
-BATCH = 256
-"""Pieces of work that share a commit, at most."""
-READERS = 4
 
 
-class Database:
+class Database(GroupedDatabase):
     """A file in WAL mode, opened by `open`; several processes may have it open.
 
     Args:
@@ -35,43 +27,22 @@ class Database:
     def __init__(
         self, path: Path, migrations: Sequence[str], *, synchronous: Literal["FULL", "NORMAL"] = "FULL"
     ) -> None:
+        super().__init__()
         self._path = path
         self._synchronous = synchronous
         self._migrations = migrations
-        self._waiting: queue.SimpleQueue[tuple[Work[Any], Future[Any]] | None] = queue.SimpleQueue()
-        self._writer: threading.Thread | None = None
-        self._readers: ThreadPoolExecutor | None = None
+        self._write_to: sqlite3.Connection | None = None
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
 
-    async def open(self) -> None:
-        """Make or migrate the file and start the writer."""
-        await asyncio.to_thread(self._prepare)
-        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="server-db-read")
-        self._writer = threading.Thread(target=self._write_forever, name="server-db-write", daemon=True)
-        self._writer.start()
+    def now(self) -> float:
+        """Return seconds since 1970: a file is on one machine, and its clock is everybody's."""
+        return unix_now()
 
-    async def close(self) -> None:
-        """Write what waits, then close."""
-        if self._writer is None or self._readers is None:
-            return
-        self._waiting.put(None)
-        await asyncio.to_thread(self._writer.join)
-        await asyncio.to_thread(self._readers.shutdown)
-        self._writer = self._readers = None
+    def _close(self) -> None:
+        self._write_to = None
         while self._connections:
             self._connections.pop().close()
-
-    async def write(self, work: Work[T]) -> T:
-        """Run `work` in a transaction that is on disk when this returns; an exception undoes it alone."""
-        done: Future[T] = Future()
-        self._waiting.put((work, done))
-        return await asyncio.wrap_future(done)
-
-    async def read(self, work: Work[T]) -> T:
-        """Run `work` on a connection for reading, in a thread; it sees all that was committed."""
-        assert self._readers is not None, "open() comes first"
-        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
 
     def _read(self, work: Work[T]) -> T:
         connection = getattr(self._local, "connection", None)
@@ -102,24 +73,21 @@ class Database:
             raise
         connection.execute("COMMIT")
 
-    def _write_forever(self) -> None:
-        connection = self._connect()
-        connection.execute(f"PRAGMA synchronous={self._synchronous}")
-        while True:
-            batch = self._take()
-            if batch:
-                _commit(connection, [item for item in batch if item is not None])
-            if None in batch:
-                return
-
-    def _take(self) -> list[tuple[Work[Any], Future[Any]] | None]:
-        batch = [self._waiting.get()]
-        while len(batch) < BATCH and batch[-1] is not None:
-            try:
-                batch.append(self._waiting.get_nowait())
-            except queue.Empty:
-                break
-        return batch
+    def _commit(self, work: Sequence[Work[Any]]) -> list[Outcome]:
+        """Run every piece and commit once."""
+        if self._write_to is None:
+            self._write_to = self._connect()
+            self._write_to.execute(f"PRAGMA synchronous={self._synchronous}")
+        connection = self._write_to
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            outcomes = run_pieces(connection, work)
+            connection.execute("COMMIT")
+        except sqlite3.Error:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+        return outcomes
 
 
 def _statements(script: str) -> Iterator[str]:
@@ -131,33 +99,3 @@ def _statements(script: str) -> Iterator[str]:
             if held.strip(" ;\n"):
                 yield held
             held = ""
-
-
-def _commit(connection: sqlite3.Connection, batch: Sequence[tuple[Work[Any], Future[Any]]]) -> None:
-    """Run every piece, commit once, and tell every caller how it went."""
-    results: list[tuple[Future[Any], Any, BaseException | None]] = []
-    try:
-        connection.execute("BEGIN IMMEDIATE")
-        for work, done in batch:
-            if not done.set_running_or_notify_cancel():
-                continue
-            connection.execute("SAVEPOINT piece")
-            try:
-                results.append((done, work(connection), None))
-            except Exception as error:  # noqa: BLE001 - it belongs to the caller
-                connection.execute("ROLLBACK TO piece")
-                results.append((done, None, error))
-            connection.execute("RELEASE piece")
-        connection.execute("COMMIT")
-    except sqlite3.Error as error:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        for done in (done for _, done in batch):
-            if not done.done():
-                done.set_exception(error)
-        return
-    for done, value, failed in results:
-        if failed is None:
-            done.set_result(value)
-        else:
-            done.set_exception(failed)

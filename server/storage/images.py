@@ -5,20 +5,20 @@ from __future__ import annotations
 from core.images import StoredImage
 from server.clock import iso_now
 from server.runs.records import StoredImageRef
-from server.storage.database import Database
+from server.storage.sql import SqlDatabase
 
 
 class OwnedImages:
-    """Images by owner and hash, in the server's file."""
+    """Images by owner and hash, in the server's database."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: SqlDatabase) -> None:
         self._database = database
 
     async def add(self, owner: str, image: StoredImage) -> StoredImageRef:
         """Let an owner see an image; the same one twice changes nothing."""
         ref = StoredImageRef(sha256=image.sha256, source=image.source, width=image.width, height=image.height)
         values = (owner, ref.sha256, ref.width, ref.height, ref.source, iso_now())
-        statement = "INSERT OR IGNORE INTO images VALUES (?, ?, ?, ?, ?, ?)"
+        statement = "INSERT INTO images VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
         await self._database.write(lambda to: to.execute(statement, values).rowcount)
         return ref
 

@@ -15,7 +15,7 @@ from server.runs.records import LeaseLost, Run, RunSpec
 from server.storage.database import Database
 from server.storage.schema import MIGRATIONS
 from server.stream.events import DATA, AnswerDelta, Draft, RunFinished
-from server.stream.sqlite_log import SqliteEventLog
+from server.stream.sql_log import SqlEventLog
 from server.stream.sse import Reader, RunStream, StreamOptions, open_stream
 from tests.support.live_server import SlowSearch, chat, ended, live, start, stream
 
@@ -64,7 +64,7 @@ def test_a_heartbeat_comes_while_nothing_happens(tmp_path: Path) -> None:
 
 
 async def test_a_client_that_reads_nothing_slows_no_run_and_is_let_go(database: Database) -> None:
-    log = SqliteEventLog(database, bound=1000)
+    log = SqlEventLog(database, bound=1000)
     await log.append(RUN, [said(0)])
     left: list[bool] = []
     response = RunStream(Reader(RUN, 0, log), StreamOptions(15.0, 0.3), lambda: left.append(True))
@@ -93,17 +93,17 @@ async def test_a_client_that_reads_nothing_slows_no_run_and_is_let_go(database: 
 
 
 async def test_the_log_numbers_keeps_and_replays_in_order(database: Database) -> None:
-    log = SqliteEventLog(database, bound=100)
+    log = SqlEventLog(database, bound=100)
     await asyncio.gather(*(log.append(RUN, [said(number)]) for number in range(50)))
     page = await log.read("r1", 0)
     assert [event.seq for event in page.events] == list(range(1, 51))
-    fresh = SqliteEventLog(database, bound=100)
+    fresh = SqlEventLog(database, bound=100)
     assert await fresh.read("r1", 20) == await log.read("r1", 20)
     assert (page.first_seq, page.last_seq, page.closed) == (1, 50, False)
 
 
 async def test_the_log_keeps_no_more_than_its_bound(database: Database) -> None:
-    log = SqliteEventLog(database, bound=20)
+    log = SqlEventLog(database, bound=20)
     for number in range(100):
         await log.append(RUN, [said(number)])
     kept = await database.read(
@@ -121,7 +121,7 @@ async def test_the_events_of_old_runs_go_and_a_late_client_is_told_so(tmp_path: 
         ended(client, waits)
     database = Database(tmp_path / "server.db", MIGRATIONS)
     await database.open()
-    log = SqliteEventLog(database, bound=1000)
+    log = SqlEventLog(database, bound=1000)
     assert await log.expire("2000-01-01") == 0
     assert await log.expire("2999-01-01") == 1
     assert await log.expire("2999-01-01") == 0
@@ -136,14 +136,14 @@ async def test_the_events_of_old_runs_go_and_a_late_client_is_told_so(tmp_path: 
 
 
 async def test_an_event_told_twice_is_one_event(database: Database) -> None:
-    log = SqliteEventLog(database, bound=100)
+    log = SqlEventLog(database, bound=100)
     await log.append(RUN, [said(1), said(2)])
     await log.append(RUN, [said(2), said(3)])
     assert [event.seq for event in (await log.read("r1", 0)).events] == [1, 2, 3]
 
 
 async def test_a_worker_whose_lease_is_gone_may_not_write(database: Database) -> None:
-    log = SqliteEventLog(database, bound=100)
+    log = SqlEventLog(database, bound=100)
     newer = Run("r1", "me", "t1", "key", "running", RunSpec(question="x"), created_at="", epoch=2)
     await log.append(RUN, [said(1)])
     await log.append(newer, [said(2)])
@@ -153,7 +153,7 @@ async def test_a_worker_whose_lease_is_gone_may_not_write(database: Database) ->
 
 
 async def test_a_client_that_has_everything_is_told_to_stop_asking(database: Database) -> None:
-    log = SqliteEventLog(database, bound=100)
+    log = SqlEventLog(database, bound=100)
     await log.append(RUN, [said(1), LAST])
     reply = await open_stream(RUN, 2, log, StreamOptions(15.0, 30.0))
     assert reply.status_code == 204

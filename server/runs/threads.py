@@ -1,14 +1,14 @@
-"""Threads in SQLite: a conversation belongs to an owner, and two owners may use one name for theirs."""
+"""Threads: a conversation belongs to an owner, and two owners may use one name for theirs."""
 
 from __future__ import annotations
 
-import sqlite3
 import uuid
 
 from core.errors import VidenceError
 from server.clock import iso_now
 from server.runs.records import Thread
-from server.storage.database import Database
+from server.storage.sql import Connection, SqlDatabase
+from server.stream.log import EventLog
 
 _COUNTED = (
     "SELECT thread_id, title, created_at, (SELECT count(*) FROM runs WHERE thread_key = key) AS runs"
@@ -16,11 +16,12 @@ _COUNTED = (
 )
 
 
-class SqliteThreads:
+class Threads:
     """The threads of the ledger."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: SqlDatabase, log: EventLog) -> None:
         self._database = database
+        self._log = log
 
     async def create_thread(self, owner: str, thread_id: str, title: str) -> Thread:
         """Return the owner's thread, made when new."""
@@ -37,19 +38,23 @@ class SqliteThreads:
 
     async def threads(self, owner: str, *, offset: int = 0, limit: int = 50) -> list[Thread]:
         """Return the owner's threads, the newest first."""
-        statement = f"{_COUNTED} WHERE owner = ? ORDER BY rowid DESC LIMIT ? OFFSET ?"
+        statement = f"{_COUNTED} WHERE owner = ? ORDER BY created_at DESC, thread_id DESC LIMIT ? OFFSET ?"
         rows = await self._database.read(lambda to: to.execute(statement, (owner, limit, offset)).fetchall())
         return [Thread(**row) for row in rows]
 
     async def delete_thread(self, owner: str, thread_id: str) -> str | None:
-        """Forget a thread with its runs and events; raises `blocked` while one of its runs is open."""
+        """Forget a thread with its runs and events; return its key, or None when there is none.
 
-        def work(to: sqlite3.Connection) -> str | None:
+        Raises:
+            VidenceError: `blocked` while one of its runs is open.
+        """
+
+        def work(to: Connection) -> tuple[str | None, list[str]]:
             row = to.execute(
                 "SELECT key FROM threads WHERE owner = ? AND thread_id = ?", (owner, thread_id)
             ).fetchone()
             if row is None:
-                return None
+                return None, []
             key = str(row[0])
             runs = to.execute("SELECT run_id, status FROM runs WHERE thread_key = ?", (key,)).fetchall()
             if any(run["status"] in ("queued", "running", "input_required") for run in runs):
@@ -59,19 +64,21 @@ class SqliteThreads:
                     help="Cancel it first.",
                     retryable=True,
                 )
-            ids = [(run["run_id"],) for run in runs]
-            for table in ("events", "streams", "results", "runs"):
-                to.executemany(f"DELETE FROM {table} WHERE run_id = ?", ids)
+            ids = [str(run["run_id"]) for run in runs]
+            for table in ("owed", "events", "streams", "results", "runs"):
+                to.executemany(f"DELETE FROM {table} WHERE run_id = ?", [(id_,) for id_ in ids])
             to.execute("DELETE FROM threads WHERE key = ?", (key,))
-            return key
+            return key, ids
 
-        return await self._database.write(work)
+        key, gone = await self._database.write(work)
+        await self._log.forget(gone)
+        return key
 
 
-def ensure_thread(to: sqlite3.Connection, owner: str, thread_id: str, title: str, now: str) -> str:
+def ensure_thread(to: Connection, owner: str, thread_id: str, title: str, now: str) -> str:
     """Return the key of the owner's thread, made when new: the checkpoints know it by this alone."""
     to.execute(
-        "INSERT OR IGNORE INTO threads VALUES (?, ?, ?, ?, ?)",
+        "INSERT INTO threads VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
         (owner, thread_id, f"s-{uuid.uuid4().hex}", title, now),
     )
     row = to.execute(

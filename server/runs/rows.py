@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
+from typing import Any
 
-from server.clock import iso_now, unix_now
-from server.runs.ledger import Lease, NewRun
-from server.runs.records import Failure, Reply, Run, RunSpec, Waiting
+from server.clock import iso_now
+from server.runs.records import Failure, Lease, NewRun, Reply, Run, RunSpec, Waiting
+from server.storage.sql import Connection
 
 COLUMNS = (
     "r.place, r.run_id, r.owner, r.thread_id, r.thread_key, r.status, r.spec, r.created_at, r.started_at,"
@@ -14,7 +14,7 @@ COLUMNS = (
 )
 
 
-def run_of(row: sqlite3.Row) -> Run:
+def run_of(row: Any) -> Run:
     """Return the record of a row with `COLUMNS`."""
     return Run(
         run_id=row["run_id"],
@@ -38,11 +38,11 @@ def run_of(row: sqlite3.Row) -> Run:
 
 
 def insert_run(
-    to: sqlite3.Connection, new: NewRun, thread_key: str, created_at: str, lease: Lease | None
+    to: Connection, new: NewRun, thread_key: str, created_at: str, lease: Lease | None, now: float
 ) -> Run:
-    """Insert a run: running under the lease, or queued without one."""
+    """Insert a run: running under the lease, or queued without one; `now` is the database's time."""
     held = lease is not None
-    until = unix_now() + lease.seconds if lease else 0.0
+    until = now + lease.seconds if lease else 0.0
     run = Run(
         run_id=new.run_id,
         owner=new.owner,
