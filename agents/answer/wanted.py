@@ -26,16 +26,23 @@ _COUNTED = (
     "port code codes limit size length count score rate level version age height width depth weight speed "
     "distance population temperature maximum minimum default".split()
 )
-_RULES: tuple[tuple[Want, re.Pattern[str]], ...] = (
+_Rules = tuple[tuple[Want, re.Pattern[str]], ...]
+_SURE: _Rules = (
     ("reason", re.compile(r"^\s*why\b", re.I)),
     ("year", re.compile(r"\b(?:what|which)\s+year\b", re.I)),
     ("percent", re.compile(SHARE, re.I)),
+)
+"""What decides before yes or no is thought of."""
+_VALUES: _Rules = (
     ("measure", re.compile(r"\bhow (?:old|long|far|tall|high|heavy|deep|wide|thick|fast)\b|\bhow much\b.*\bweighs?\b", re.I)),
     ("number", re.compile(r"\bhow (?:many|large|big|often)\b", re.I)),
     ("colour", re.compile(rf"{COLOUR}|\bwhat (?:is|was|are|were) the colou?rs?\b", re.I)),
     ("number", re.compile(r"\b(?:maximum|minimum|max|average|total)?\s*number of\b", re.I)),
     ("person", re.compile(r"^\s*(?:who|whom|whose)\b|\b(?:which|what)\s+(?:\w+\s+)?(?:person|author|actor|actress"
                           r"|director|singer|president|scientist|player|writer|musician|king|queen)\b", re.I)),
+)  # fmt: skip
+"""What names a value by its words alone."""
+_OTHERS: _Rules = (
     ("meaning", re.compile(r"\bwhat (?:does|do|is|are)\b.*\b(?:mean|means|meant|do|stand for|for)\s*\??\s*$", re.I)),
     ("place", re.compile(r"^\s*(?:where|in which|in what|at which)\b|\b(?:what|which)\s+(?:\w+\s+)?(?:city|country"
                          r"|place|town|state|location|river|county|village|island)\b", re.I)),
@@ -43,8 +50,6 @@ _RULES: tuple[tuple[Want, re.Pattern[str]], ...] = (
                         r"|\b(?:what|which) are the\b", re.I)),
     ("definition", re.compile(r"^\s*(?:what|who)\s+(?:is|are|was|were)\s+(?:an?\s+|the\s+)?[\w\s\-`'’./]{2,50}\??\s*$", re.I)),
 )  # fmt: skip
-_SURE, _VALUES = 3, 8
-"""Rules that decide before yes or no is thought of, and those that name a value by their words alone."""
 _FOCUS = re.compile(r"\b(?:which|what)\s+(?!(?:is|are|was|were|does|do|did|has|have|can)\b)((?:[\w\-`'’]+\s+){0,3}?[\w\-]+)"
                     r"(?=\s+(?:is|are|was|were|does|do|did|has|have|had|can|may|holds?|names?|gives?|means?|of|in|for"
                     r"|that|which|who|to|with|by|checks?|continues?|[a-z]+s|[a-z]+ed)\b|\s*\?)", re.I)  # fmt: skip
@@ -77,27 +82,28 @@ def wanted(question: ParsedQuestion) -> Wanted:  # noqa: PLR0911 - the first rul
     focus = frozenset(map(key, focus_words))
     by_number = bool(focus & set(map(key, _COUNTED)))
     literal = bool(focus_words) and focus_words[-1] in _LITERAL and match is not None
-    for kind, rule in _RULES[:_SURE]:
-        if rule.search(stem_text):
-            return Wanted(kind, focus)
+    if sure := _first(_SURE, stem_text):
+        return Wanted(sure[0], focus)
     if question.answer_type == "yes_no" or _YES_NO.search(stem_text):
         return Wanted("yes_no", focus)
-    for kind, rule in _RULES[_SURE:_VALUES]:
-        found = rule.search(stem_text)
-        if found:
-            measure = {key(found.group().split()[1])} if kind == "measure" else set()
-            return Wanted(kind, focus | measure)
+    if value := _first(_VALUES, stem_text):
+        kind, words = value
+        return Wanted(kind, focus | {key(words.split()[1])} if kind == "measure" else focus)
     if literal:
         return Wanted("literal", focus)
     if question.answer_type in ("date", "time", "money"):
         return Wanted(question.answer_type, focus)
-    for kind, rule in _RULES[_VALUES:]:
-        if rule.search(stem_text):
-            if kind == "definition" and match is not None:
-                return Wanted("name", focus, by_number)
-            return Wanted(kind, focus)
+    if other := _first(_OTHERS, stem_text):
+        if other[0] == "definition" and match is not None:
+            return Wanted("name", focus, by_number)
+        return Wanted(other[0], focus)
     if question.answer_type == "number":
         return Wanted("number", focus)
     if by_number:
         return Wanted("number", focus, by_number=True)
     return Wanted("name" if focus else "text", focus, by_number)
+
+
+def _first(rules: _Rules, text: str) -> tuple[Want, str] | None:
+    """Return the first rule's kind that matches, with the words that it matches."""
+    return next(((kind, found.group()) for kind, rule in rules if (found := rule.search(text))), None)
