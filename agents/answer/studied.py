@@ -12,6 +12,7 @@ from agents.answer.relevance import Relevance, bag, relevance
 from agents.answer.studies import finding, is_report
 from agents.answer.units import Unit, units_of
 from agents.answer.wanted import wanted
+from agents.answer.yesno import IS_IT_SO
 from agents.check.commands import is_command
 from agents.question import ParsedQuestion
 from core.contracts import Candidate, Citation, DraftClaim, Evidence
@@ -65,9 +66,7 @@ class StudyExtractor:
 
 _OWN = re.compile(r"\b(?:i|i['’]\w+|me|my|mine)\b", re.I)
 """What somebody asks about themselves no study has looked at."""
-_DENIES = re.compile(
-    r"\bnot\b|n['’]t\b|^\s*is it (?:true|false|correct|right|wrong|incorrect|untrue) that\b", re.I
-)
+_DENIES = re.compile(rf"\bnot\b|n['’]t\b|^{IS_IT_SO}", re.I)
 
 
 def reporting(question: ParsedQuestion, evidence: Sequence[Evidence]) -> list[Report]:

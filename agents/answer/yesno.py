@@ -36,9 +36,8 @@ _AIM = re.compile(
     re.I,
 )
 
-_IS_IT_SO = re.compile(
-    r"\s*is it (?P<no>not )?(?P<word>true|correct|right|false|wrong|untrue|incorrect) that\s+", re.I
-)
+IS_IT_SO = r"\s*is it (?P<no>not )?(?P<word>true|correct|right|false|wrong|untrue|incorrect) that\b"
+_IS_IT_SO = re.compile(rf"{IS_IT_SO}\s+", re.I)
 _WITHOUT = re.compile(r"\bwithout(?:\s+[\w'’-]+){1,3}", re.I)
 
 _OF_ONESELF = re.compile(
