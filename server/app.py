@@ -24,6 +24,7 @@ from server.http import (
     health,
     images,
     inference,
+    openapi,
     page,
     problem,
     retrieval,
@@ -120,6 +121,7 @@ def create_app(
     for router in ROUTERS:
         app.include_router(router, prefix="/v1")
         app.include_router(router, prefix="/api/v1", include_in_schema=False)
+    openapi.install(app)
     return app
 
 

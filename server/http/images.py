@@ -55,7 +55,11 @@ async def upload_image(request: Request, context: Context, caller: Asks) -> Imag
     return _view(await keep(context, caller.owner, body, ""))
 
 
-@router.get("/images/{image_id}", responses={200: {"content": {"image/png": {}}}, **documented(404, 422)})
+@router.get(
+    "/images/{image_id}",
+    response_class=Response,
+    responses={200: {"content": {"image/png": {"schema": {}}}}, **documented(404, 422)},
+)
 async def read_image(image_id: Hash, context: Context, caller: Reads) -> Response:
     """Return the stored PNG: the pixels that every box refers to."""
     await _own(context, caller.owner, image_id)

@@ -28,7 +28,11 @@ _STREAM: dict[int | str, dict[str, Any]] = {
 Seconds = Annotated[float, Query(ge=0, le=MAX_WAIT_S, description="Wait this long for the run to end.")]
 
 
-@router.post("/chat", responses={**_STREAM, **documented(403, 404, 409, 413, 422, 429, 503, 504)})
+@router.post(
+    "/chat",
+    response_class=Response,
+    responses={**_STREAM, **documented(403, 404, 409, 413, 422, 429, 503, 504)},
+)
 async def chat(body: RunRequest, context: Context, caller: Asks) -> Response:
     """Start a run and stream it; a lost stream leaves it running, unless `on_disconnect` is `cancel`."""
     run = await _submit(body, context, caller)
@@ -79,6 +83,7 @@ async def wait_for_run(run_id: str, context: Context, caller: Reads, seconds: Se
 
 @router.get(
     "/runs/{run_id}/events",
+    response_class=Response,
     responses={**_STREAM, 204: {"description": "Nothing is left to send."}, **documented(404, 422)},
 )
 async def stream_run(

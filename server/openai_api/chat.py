@@ -33,7 +33,13 @@ router = APIRouter(tags=["openai"], route_class=OpenAiRoute)
 @router.post(
     "/chat/completions",
     response_model=Completion,
-    responses=documented(400, 403, 404, 409, 413, 429, 500, 503, 504),
+    responses={
+        200: {
+            "description": "Whole, or with `stream` in chunks.",
+            "content": {"text/event-stream": {"schema": {}}},
+        },
+        **documented(400, 403, 404, 409, 413, 429, 500, 503, 504),
+    },
 )
 async def complete(body: ChatRequest, request: Request, context: Context, caller: Asks) -> Any:
     """Answer the last user message; `stream` sends the answer in pieces. A client that leaves cancels."""

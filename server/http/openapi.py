@@ -1,0 +1,59 @@
+"""What `/openapi.json` says beyond what the routes tell of themselves: plain summaries and examples."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from fastapi import FastAPI
+
+from server.http.examples import EXAMPLES, INLINE, PARAMETERS
+
+_END = re.compile(r"\.\s|\.$|[;:\n]")
+METHODS = ("get", "post", "put", "patch", "delete")
+
+
+def install(app: FastAPI) -> None:
+    """Let the application describe itself with summaries and examples."""
+    describe = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        return app.openapi_schema or completed(describe())
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+def completed(spec: dict[str, Any]) -> dict[str, Any]:
+    """Return a description with the first sentence of each operation as its summary, and with examples."""
+    schemas = spec["components"]["schemas"]
+    for name, schema in schemas.items():
+        # Two classes of one name get their modules before it.
+        example = EXAMPLES.get(_known_by(name))
+        if example is not None:
+            schema["examples"] = [example]
+    for path, operations in spec["paths"].items():
+        for method in METHODS:
+            if method in operations:
+                _complete(operations[method], INLINE.get(f"{method.upper()} {path}", {}))
+    return spec
+
+
+def contents(operation: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Return the bodies that an operation takes and returns when it goes well: media type and description."""
+    good = [reply for status, reply in operation["responses"].items() if status < "400"]
+    bodies = [operation.get("requestBody", {}), *good]
+    return [item for body in bodies for item in body.get("content", {}).items()]
+
+
+def _known_by(name: str) -> str:
+    return "ComparePair" if name.endswith("evals__CompareRequest") else name.rpartition("__")[2]
+
+
+def _complete(operation: dict[str, Any], inline: dict[str, Any]) -> None:
+    operation["summary"] = _END.split(operation.get("description", ""), maxsplit=1)[0]
+    for parameter in operation.get("parameters", ()):
+        if parameter["in"] == "path" and parameter["name"] in PARAMETERS:
+            parameter["example"] = PARAMETERS[parameter["name"]]
+    for media, body in contents(operation):
+        if media in inline and "$ref" not in body["schema"]:
+            body["example"] = inline[media]

@@ -1,0 +1,85 @@
+"""`/openapi.json` tells of every operation what it does, what goes wrong, and how its bodies look."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from core.settings import Settings
+from server.app import create_app
+from server.http.examples import EXAMPLES, PARAMETERS
+from server.http.openapi import METHODS, contents
+
+SPEC = create_app(Settings()).openapi()
+SCHEMAS = SPEC["components"]["schemas"]
+OPERATIONS = {
+    f"{method.upper()} {path}": operation
+    for path, operations in SPEC["paths"].items()
+    for method, operation in operations.items()
+    if method in METHODS
+}
+PUBLIC = {"GET /health", "GET /ready", "GET /v1/events/schema"}
+"""Who calls is not asked, and nothing is looked up."""
+JSON = ("application/json", "multipart/form-data")
+
+
+def examples(body: dict[str, Any]) -> list[Any]:
+    """Return the examples of a body: its own, or those of the schema that it names."""
+    named = SCHEMAS.get(body["schema"].get("$ref", "").rpartition("/")[2], body["schema"])
+    return [body["example"]] if "example" in body else list(named.get("examples", ()))
+
+
+def wrong(example: Any, schema: dict[str, Any]) -> list[str]:
+    found = Draft202012Validator({**schema, "components": SPEC["components"]}).iter_errors(example)
+    return [f"{'/'.join(map(str, error.path))}: {error.message}" for error in found]
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_an_operation_says_what_it_does_and_what_goes_wrong(name: str) -> None:
+    operation = OPERATIONS[name]
+    assert 5 < len(operation["summary"]) <= 120, operation["summary"]
+    assert operation["description"].startswith(operation["summary"])
+    failures = {status for status in operation["responses"] if status >= "400"}
+    if name not in PUBLIC:
+        assert {"401", "403", "429"} <= failures
+    if "requestBody" in operation:
+        assert "413" in failures
+        assert failures & {"422", "400"}
+    for status in failures:
+        assert operation["responses"][status]["description"]
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_every_body_of_an_operation_has_an_example_that_its_schema_allows(name: str) -> None:
+    for media, body in contents(OPERATIONS[name]):
+        if media in JSON:
+            assert examples(body), f"{media} of {name}: add one to server/http/examples.py"
+        for example in examples(body):
+            assert wrong(example, body["schema"]) == []
+
+
+def test_no_example_is_left_of_a_body_that_is_gone() -> None:
+    known = {name.rpartition("__")[2] for name in SCHEMAS} | {"ComparePair", "VqaRequest", "CacheView", "Forgotten"}
+    assert set(EXAMPLES) - known == set()
+
+
+def test_every_part_of_an_address_has_an_example() -> None:
+    parts = {
+        parameter["name"]: parameter
+        for operation in OPERATIONS.values()
+        for parameter in operation.get("parameters", ())
+        if parameter["in"] == "path"
+    }
+    assert set(parts) == set(PARAMETERS)
+    for parameter in parts.values():
+        assert wrong(parameter["example"], parameter["schema"]) == []
+
+
+def test_streams_and_pictures_are_not_told_as_json() -> None:
+    told = {name: {media for media, _ in contents(operation)} for name, operation in OPERATIONS.items()}
+    assert told["POST /v1/chat"] == {"application/json", "text/event-stream"}, "JSON is what it takes"
+    assert told["GET /v1/runs/{run_id}/events"] == {"text/event-stream"}
+    assert told["GET /v1/images/{image_id}"] == {"image/png"}
+    assert "text/event-stream" in told["POST /v1/chat/completions"]
