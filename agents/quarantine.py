@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from agents.check.commands import SPACED, folded, is_command, is_forged, is_protocol, is_request
 from agents.check.overlap import stem, stems
-from core.contracts import Evidence
+from core.contracts import Evidence, EvidenceKind
 from core.text import sentences
 
 Rule = Callable[[str], bool]
@@ -21,7 +21,8 @@ _ADDRESS = re.compile(r"\b(?:https?|ftp|file)://|\bwww\.|[\w.+-]+@[\w-]+\.\w", r
 _ODD_START = re.compile(r"(?<=[.!?])\s+(?=[^\x00-\x7f])")
 _LONGEST_VALUE = 160
 _CODE_BLOCK = re.compile(r"```.*?(?:```|\Z)", re.S)
-_PROSE = ("passage", "pubmed")
+PROSE: tuple[EvidenceKind, ...] = ("passage", "pubmed")
+"""Kinds of evidence that are sentences of documents."""
 _WITHHELD = "\n\n"
 """A gap, so that no quote runs over it."""
 
@@ -36,7 +37,7 @@ def statements(evidence: Sequence[Evidence], keywords: Sequence[str]) -> list[Ev
         keywords: The content words of the question.
     """
     strict = _rule(keywords)
-    return _each(evidence, lambda item: strict if item.kind in _PROSE else _plain)
+    return _each(evidence, lambda item: strict if item.kind in PROSE else _plain)
 
 
 def shown_to_models(evidence: Sequence[Evidence], keywords: Sequence[str]) -> list[Evidence]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from agents.question import ParsedQuestion
 from core.contracts import Candidate, Evidence
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,14 @@ class AnswerTask:
     evidence: Sequence[Evidence]
     subquestion_id: str = ""
     sizes: dict[str, tuple[int, int]] = field(default_factory=dict)
+    _found: dict[Callable[..., Any], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def once(self, work: Callable[[AnswerTask], Found]) -> Found:
+        """Return what a piece of work finds in this task; extractors that need the same share it."""
+        if work not in self._found:
+            self._found[work] = work(self)
+        found: Found = self._found[work]
+        return found
 
 
 class Extractor(Protocol):

@@ -16,15 +16,13 @@ from agents.answer.relevance import bag, key, relevance
 from agents.answer.spans import Span, kind_needs_value, spans
 from agents.answer.studied import reporting
 from agents.answer.tables import Cell, read_row
-from agents.answer.units import Unit, units_of
+from agents.answer.units import Unit, prose
 from agents.answer.wanted import Want, Wanted, wanted
 from agents.answer.yesno import asks_of_oneself, is_aim, is_finding, verdict
-from agents.check.commands import is_command
 from agents.question import ParsedQuestion
 from core.contracts import AnswerType, Candidate, Citation, DraftClaim
 from core.text import words
 
-_KINDS = ("passage", "pubmed")
 _MIN_COVERAGE = 0.28
 _MISSING_ENTITY = 0.35
 """What is left of a score when a name, number or code of the question is not in the passage."""
@@ -52,13 +50,12 @@ class PassageExtractor:
 
     def propose(self, task: AnswerTask) -> list[Candidate]:
         """Return the best few answers, best first; none when the passages do not bear on the question."""
-        passages = [item for item in task.evidence if item.kind in _KINDS and item.trust != "trusted"]
-        units = [unit for item in passages for unit in units_of(item) if not is_command(unit.text)]
+        units = task.once(prose).units
         if not units or not task.question.keywords or asks_of_oneself(task.question):
             return []
-        want = wanted(task.question)
-        if reporting(task.question, passages):
+        if task.once(reporting):
             return []  # `studied.py` weighs what studies find; a sentence alone says little there
+        want = wanted(task.question)
         ranked = _rank(units, task.question)
         found = [
             candidate

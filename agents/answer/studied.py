@@ -10,14 +10,11 @@ from typing import ClassVar
 from agents.answer.base import AnswerTask
 from agents.answer.relevance import Relevance, bag, relevance
 from agents.answer.studies import finding, is_report
-from agents.answer.units import Unit, units_of
+from agents.answer.units import Prose, Unit, prose
 from agents.answer.wanted import wanted
 from agents.answer.yesno import IS_IT_SO
-from agents.check.commands import is_command
-from agents.question import ParsedQuestion
 from core.contracts import Candidate, Citation, DraftClaim, Evidence
 
-KINDS = ("passage", "pubmed")
 _BESIDE = 0.85
 """Reports that have nearly as much of the question as the best one are read with it."""
 _MOST = 6
@@ -41,7 +38,7 @@ class StudyExtractor:
 
     def propose(self, task: AnswerTask) -> list[Candidate]:
         """Return one candidate, or none where the passages are no reports or do not bear on the question."""
-        reports = reporting(task.question, task.evidence)
+        reports = task.once(reporting)
         found = finding(task.question, [report.said for report in reports]) if reports else None
         if found is None:
             return []
@@ -69,34 +66,34 @@ _OWN = re.compile(r"\b(?:i|i['’]\w+|me|my|mine)\b", re.I)
 _DENIES = re.compile(rf"\bnot\b|n['’]t\b|^{IS_IT_SO}", re.I)
 
 
-def reporting(question: ParsedQuestion, evidence: Sequence[Evidence]) -> list[Report]:
+def reporting(task: AnswerTask) -> list[Report]:
     """Return what bears on a yes/no question, best first, when the best of it reads like research; else none.
 
     The head reads a question as it is put: one that denies, or asks whether something is false, is left to
     the sentence that answers it, and so is one about the asker. A leaflet or a rule that bears on the
     question more than any study is not weighed: it is read.
     """
+    question = task.question
     if wanted(question).kind != "yes_no" or _DENIES.search(question.stem) or _OWN.search(question.stem):
         return []
-    passages = [item for item in evidence if item.kind in KINDS and item.trust != "trusted"]
-    units = [unit for item in passages for unit in units_of(item) if not is_command(unit.text)]
-    if not units or not is_report([item.content for item in passages]):
+    said = task.once(prose)
+    if not said.units or not is_report([item.content for item in said.passages]):
         return []
-    reports = _bearing(passages, units, relevance(question, units))
+    reports = _bearing(said, relevance(question, said.units))
     return reports if is_report([report.said for report in reports]) else []
 
 
-def _bearing(passages: Sequence[Evidence], units: Sequence[Unit], weigh: Relevance) -> list[Report]:
+def _bearing(said: Prose, weigh: Relevance) -> list[Report]:
     """Return the documents that bear on the question, each with all its pieces, best first."""
     documents: dict[str, list[Evidence]] = {}
-    for item in passages:
+    for item in said.passages:
         name = str(item.metadata.get("doc_id") or item.locator.pmid or item.source)
         documents.setdefault(name, []).append(item)
     reports = [
         Report(
             tuple(pieces),
             max(weigh.share_of(bag(piece.content)) for piece in pieces),
-            _said(pieces, units),
+            _said(pieces, said.units),
         )
         for pieces in documents.values()
     ]

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from agents.answer.base import AnswerTask
+from agents.check.commands import is_command
+from agents.quarantine import PROSE
 from core.contracts import Evidence
 from core.text import CAPITALS
 
@@ -36,6 +39,21 @@ class Unit:
     def is_row(self) -> bool:
         """Whether the unit is a row of a Markdown table."""
         return self.text.startswith("|")
+
+
+@dataclass(frozen=True)
+class Prose:
+    """The passages of a task and their units, without those that order somebody to do something."""
+
+    passages: tuple[Evidence, ...]
+    units: tuple[Unit, ...]
+
+
+def prose(task: AnswerTask) -> Prose:
+    """Return what documents say in a task."""
+    passages = tuple(item for item in task.evidence if item.kind in PROSE and item.trust != "trusted")
+    units = (unit for item in passages for unit in units_of(item))
+    return Prose(passages, tuple(unit for unit in units if not is_command(unit.text)))
 
 
 def units_of(item: Evidence) -> list[Unit]:
