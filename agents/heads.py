@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from agents.cues import CUES, MODALITY_CUES, Cue, features
 
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+Label = TypeVar("Label", bound=str)
 DATA = Path(__file__).parent / "data"
 HEADS_FILE = DATA / "heads.npz"
 MODEL = "all-MiniLM-L6-v2"
@@ -33,6 +36,13 @@ class Head:
         """Return one logit a label for a feature row, shape (features,)."""
         values = self.weights @ row + self.bias
         return dict(zip(self.labels, map(float, values), strict=True))
+
+
+def softmax(logits: Mapping[Label, float]) -> dict[Label, float]:
+    """Return the probabilities of labels; a logit may be minus infinity, not all of them."""
+    top = max(logits.values())
+    total = sum(math.exp(value - top) for value in logits.values())
+    return {label: math.exp(value - top) / total for label, value in logits.items()}
 
 
 def feature_row(question: str, embedding: NDArray[np.float32], table: tuple[Cue, ...]) -> NDArray[np.float32]:

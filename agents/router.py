@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, cast, get_args
 
-from agents.cues import MODALITY_CUES, votes
+from agents.cues import CUES, MODALITY_CUES, votes
 from agents.decompose import decompose
+from agents.heads import MODEL, feature_row, load_heads, softmax
 from agents.profiles import PROFILES
 from core.contracts import Action, ProfileName
 from core.text import content_words, words
@@ -124,9 +125,6 @@ class Router:
         vector = self._vectors(question)
         if vector is None:
             return {label: vote - 3.0 for label, vote in votes(question).items()}
-        from agents.cues import CUES
-        from agents.heads import feature_row, load_heads
-
         logits = load_heads()["intent"].logits(feature_row(question, vector, CUES))
         return _log_softmax(logits)
 
@@ -135,16 +133,12 @@ class Router:
         vector = self._vectors(question)
         if vector is None:
             return modalities(question)
-        from agents.heads import feature_row, load_heads
-
         logits = load_heads()["modality"].logits(feature_row(question, vector, MODALITY_CUES))
         return _needed(logits)
 
     def _embed(self, question: str) -> NDArray[np.float32] | None:
         if self._open is None:
             return None
-        from agents.heads import MODEL
-
         embedder = self._open()
         # The heads were fitted on one model's vectors; another model's would be noise to them.
         return embedder.embed([question])[0] if embedder.name == MODEL else None
@@ -169,9 +163,7 @@ def weigh(intents: Mapping[str, float], question: str, context: RouteContext) ->
     for action in ACTIONS:
         if action not in PROFILES[context.profile].allowed_actions:
             logits[action] = -math.inf
-    top = max(logits.values())
-    total = sum(math.exp(value - top) for value in logits.values())
-    scores = {action: math.exp(value - top) / total for action, value in logits.items()}
+    scores = softmax(logits)
     return Route(dict(sorted(scores.items(), key=lambda item: (-item[1], ACTIONS.index(item[0])))))
 
 

@@ -14,11 +14,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from math import exp, log1p
+from math import log1p
 from pathlib import Path
+from typing import NamedTuple
 
 from agents.answer.relevance import bag
 from agents.answer.yesno import Verdict, is_aim
+from agents.heads import softmax
 from agents.question import ParsedQuestion
 from core.text import sentences
 
@@ -91,6 +93,15 @@ class Finding:
     sentence: str
 
 
+class _Head(NamedTuple):
+    """What the file holds: features are standardised by `mean` and `scale`; weights and a bias by label."""
+
+    mean: list[float]
+    scale: list[float]
+    weights: list[list[float]]
+    bias: list[float]
+
+
 @dataclass(frozen=True)
 class _Line:
     report: int
@@ -130,7 +141,7 @@ def finding(question: ParsedQuestion, reports: Sequence[str]) -> Finding | None:
     quotable = [line for line in lines if not is_aim(line.text) and not line.text.rstrip().endswith("?")]
     if not quotable:
         return None
-    chances = _softmax(_features(question.stem, lines))
+    chances = _chances(_features(question.stem, lines))
     verdict = max(LABELS, key=lambda label: chances[label])
 
     def weighs(line: _Line) -> float:
@@ -190,21 +201,16 @@ def _balance(sides: Sequence[tuple[float, float]], floor: float) -> float:
     return (against - for_it) / (floor + against + for_it)
 
 
-def _softmax(row: Sequence[float]) -> dict[Verdict, float]:
+def _chances(row: Sequence[float]) -> dict[Verdict, float]:
     head = _head()
-    scaled = [
-        (value - mean) / scale for value, mean, scale in zip(row, head["mean"], head["scale"], strict=True)
-    ]
+    scaled = [(value - mean) / scale for value, mean, scale in zip(row, head.mean, head.scale, strict=True)]
     logits = {
         label: bias + sum(weight * value for weight, value in zip(weights, scaled, strict=True))
-        for label, weights, bias in zip(LABELS, head["weights"], head["bias"], strict=True)
+        for label, weights, bias in zip(LABELS, head.weights, head.bias, strict=True)
     }
-    top = max(logits.values())
-    total = sum(exp(value - top) for value in logits.values())
-    return {label: exp(value - top) / total for label, value in logits.items()}
+    return softmax(logits)
 
 
 @cache
-def _head() -> dict[str, list]:  # type: ignore[type-arg]
-    found: dict[str, list] = json.loads(HEAD_FILE.read_text(encoding="utf-8"))  # type: ignore[type-arg]
-    return found
+def _head() -> _Head:
+    return _Head(**json.loads(HEAD_FILE.read_text(encoding="utf-8")))
