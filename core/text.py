@@ -56,6 +56,7 @@ _PLAIN_MARKS = {ord("’"): "'", ord("‘"): "'", ord("“"): '"', ord("”"): '
 _WORD = re.compile(r"[^\W_]+(?:[-'’][^\W_]+)*")
 UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 """Scripts that are written without spaces: Thai, Lao, Burmese, Khmer, kana and Chinese characters."""
+_IS_UNSPACED = re.compile(rf"[{UNSPACED}]")
 _RUN = re.compile(rf"[{UNSPACED}]+|[^{UNSPACED}]+")
 CAPITALS = "A-Z\u00c0-\u00de\u0386-\u03ab\u0400-\u042f\u0531-\u0556"
 """What begins a sentence in Latin, Greek, Cyrillic and Armenian letters (and in Arabic ones, which have no case:
@@ -184,11 +185,11 @@ def word_parts(word: str) -> list[str]:
     Pairs stand in for words where nothing marks them (Nie et al. 2000, "On the use of words and n-grams for
     Chinese information retrieval"). Digits and Latin letters among them are words of their own.
     """
-    if word.isascii() or not re.search(rf"[{UNSPACED}]", word):
+    if word.isascii() or not _IS_UNSPACED.search(word):
         return [word]
     parts: list[str] = []
     for run in _RUN.findall(word):
-        pairs = len(run) > 2 and re.match(rf"[{UNSPACED}]", run)
+        pairs = len(run) > 2 and _IS_UNSPACED.match(run)
         parts += [run[at : at + 2] for at in range(len(run) - 1)] if pairs else [run]
     return parts
 
