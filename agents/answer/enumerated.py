@@ -28,8 +28,8 @@ _ASKS = re.compile(
 )
 _NO_ITEM = re.compile(r"^\d|(?:ly|ed)$", re.I)
 """A figure, or what a verb or adverb ends."""
-_COUNT = re.compile(r"\b(?:([2-9])|(two|three|four|five|six|seven|eight|nine))\b", re.I)
 _NUMBERS = "two three four five six seven eight nine".split()
+_COUNT = re.compile(rf"\b(?:([2-9])|({'|'.join(_NUMBERS)}))\b", re.I)
 _TOKEN = re.compile(r"[\w'’+\-.αβγδεκλμω]*[\w'’+αβγδεκλμω]|[,;:()\[\]/&.]")
 _BREAKS = frozenset(
     "a an the this that these those is are was were be been being has have had do does did can could may might will would should of in "

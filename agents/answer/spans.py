@@ -25,9 +25,8 @@ _REASON = re.compile(
     r"\b(?:because|since|due to|owing to|as a result of|so that|in order to|thanks to)\b.+", re.I
 )
 _YEAR = re.compile(r"\b(?:1[0-9]|20)\d\d\b")
-_MONTH = re.compile(
-    r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*\.?\s+\d|(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day\b"
-)
+_DAY = r"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day"
+_DATED = re.compile(rf"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*\.?\s+\d|{_DAY}\b")
 _TRAILING = re.compile(r"[\s,;:.]+$")
 _UNIT = re.compile(
     r"(?:\s|-)?(?:(?:square|cubic|nautical)\s)?(?:(?:milli|centi|kilo)?met(?:er|re)s?|feet|foot|inch(?:es)?|miles?|yards?"
@@ -51,7 +50,7 @@ _COLOUR = re.compile(
     r"|brown|beige|cream|gold|golden|silver|turquoise|cyan|magenta|crimson|scarlet|maroon|navy|teal|amber|ivory)\b",
     re.I,
 )
-_WEEKDAY = re.compile(r"\b(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)days?\b")
+_WEEKDAY = re.compile(rf"\b{_DAY}s?\b")
 
 
 @dataclass(frozen=True)
@@ -161,7 +160,7 @@ def _names(sentence: str, fit: float = 0.9) -> Iterator[Span]:
 
 def _persons(sentence: str) -> Iterator[Span]:
     for span in _names(sentence):
-        if _MONTH.match(span.text):
+        if _DATED.match(span.text):
             continue
         parts = span.text.split()
         odd = len(parts) > 4 or any(
@@ -237,8 +236,9 @@ _FINDERS = {
     "reason": _reasons,
     "list": _lists,
 }
+_VALUES = {"measure", *_FINDERS} - {"reason", "list"}
 
 
 def kind_needs_value(kind: Want) -> bool:
     """Whether an answer of this kind is a value, so that a sentence without one does not answer."""
-    return kind == "measure" or (kind in _FINDERS and kind not in ("reason", "list"))
+    return kind in _VALUES
