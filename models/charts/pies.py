@@ -136,12 +136,13 @@ def _sectors(scene: Scene, x: float, y: float, radius: float, inner: float) -> l
     labels = scene.labels[rows, columns].astype(int)
     lettered = _in_texts(scene, columns, rows).mean(axis=1) > 0.35
     winners, purity = np.full(_STEPS, -1), np.zeros(_STEPS)
-    for i, ray in enumerate(labels):
-        own = ray[(ray >= 0) & ~np.isin(ray, [*scene.panels])]
-        if len(own) >= 0.3 * len(ray):
-            values, counts = np.unique(own, return_counts=True)
-            winners[i] = values[np.argmax(counts)]
-            purity[i] = counts.max() / len(own)
+    own = (labels >= 0) & ~np.isin(labels, [*scene.panels])
+    known = len(scene.colours)
+    places = labels + known * np.arange(_STEPS)[:, None]
+    counts = np.bincount(places[own], minlength=_STEPS * known).reshape(_STEPS, known)
+    rays = own.sum(axis=1) >= 0.3 * labels.shape[1]
+    winners[rays] = counts[rays].argmax(axis=1)
+    purity[rays] = counts[rays].max(axis=1) / own[rays].sum(axis=1)
     winners = _bridged(np.where(winners == scene.background, -1, winners), lettered)
     painted = winners >= 0
     purity[painted & lettered] = 1.0

@@ -18,7 +18,7 @@ from models.charts.kind import Clues, Kind, name_kind, runs_through
 from models.charts.legend import LegendEntry, find_legend
 from models.charts.lines import read_lines
 from models.charts.pies import find_pie, read_pie
-from models.charts.scene import Scene, make_scene
+from models.charts.scene import Scene, distance, make_scene
 from models.charts.shapes import Shape, overlap, rectangles
 from models.charts.strokes import Stroke, find_strokes
 from models.charts.titles import axis_titles, chart_title
@@ -162,7 +162,7 @@ def _frame_bottom(scene: Scene, left: int, right: int, first: int, last: int) ->
         )
         if inside.any() and not inside[-1]:
             return max(0, first) + int(np.flatnonzero(inside)[-1]) + 1
-    away = np.min([np.linalg.norm(strip - ground, axis=2) for ground in grounds], axis=0) > 12
+    away = np.min([distance(strip, ground) for ground in grounds], axis=0) > 12
     used = np.flatnonzero(away.any(axis=0))
     span = used[-1] - used[0] + 1 if len(used) else 1
     lines = np.flatnonzero(away.sum(axis=1) > 0.7 * max(span, 0.4 * (right - left)))

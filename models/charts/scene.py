@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,6 +67,8 @@ class Scene:
     texts: tuple[Text, ...]
     unit: float
     scale: float
+    found: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
+    """What several readers ask for, found once: see `models.charts.shapes`."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -130,7 +133,7 @@ def _flat_colours(pixels: NDArray[np.uint8], lab: NDArray[np.float32]) -> NDArra
     import cv2
 
     kernel = np.ones((3, 3), np.uint8)
-    spread = (cv2.dilate(pixels, kernel).astype(np.int16) - cv2.erode(pixels, kernel)).max(axis=2)
+    spread = _largest(cv2.dilate(pixels, kernel).astype(np.int16) - cv2.erode(pixels, kernel))
     flat = spread <= 10
     if not flat.any():
         return np.zeros((1, 3), np.float32)
@@ -157,6 +160,18 @@ def _flat_colours(pixels: NDArray[np.uint8], lab: NDArray[np.float32]) -> NDArra
     return np.asarray([found[i] for i in kept or [0]], np.float32)
 
 
+def _largest(channels: NDArray[np.int16]) -> NDArray[np.int16]:
+    """Return the largest of three channels; numpy's reductions are slow over so short an axis."""
+    first, second, third = (channels[..., index] for index in range(3))
+    return np.maximum(np.maximum(first, second), third)
+
+
+def distance(lab: NDArray[np.float32], colour: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return how far Lab colours (..., 3) lie from another, or from others that broadcast against them."""
+    first, second, third = (lab[..., index] - colour[..., index] for index in range(3))
+    return np.sqrt(first * first + second * second + third * third)
+
+
 def _bins(pixels: NDArray[np.uint8]) -> NDArray[np.int32]:
     small = (pixels >> 2).astype(np.int32)
     return (small[..., 0] << 12) | (small[..., 1] << 6) | small[..., 2]
@@ -167,7 +182,7 @@ def _label(pixels: NDArray[np.uint8], colours: NDArray[np.float32]) -> NDArray[n
     used, inverse = np.unique(_bins(pixels), return_inverse=True)
     centres = np.stack([(used >> 12) & 63, (used >> 6) & 63, used & 63], axis=-1) * 4 + 2
     table = _to_lab(centres.astype(np.uint8)[None])[0]
-    distances = np.linalg.norm(table[:, None, :] - colours[None], axis=2)
+    distances = distance(table[:, None, :], colours[None])
     nearest = np.argmin(distances, axis=1).astype(np.int16)
     nearest[distances.min(axis=1) > _LABEL_DISTANCE] = -1
     return np.asarray(nearest[inverse].reshape(pixels.shape[:2]), np.int16)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.charts.scene import Scene, Text
+from models.charts.scene import Scene, Text, distance
 
 _INK_DISTANCE = 12.0
 
@@ -53,11 +53,12 @@ class Shape:
 
 def ink(scene: Scene) -> NDArray[np.bool_]:
     """Return where pixels differ clearly from the page and the plot's ground; shape (height, width)."""
-    grounds = scene.colours[[scene.background, *sorted(scene.panels)]]
-    distance = np.full(scene.size, np.inf, np.float32)
-    for ground in grounds:
-        np.minimum(distance, np.linalg.norm(scene.lab - ground, axis=2), out=distance)
-    return distance > _INK_DISTANCE
+    if "ink" not in scene.found:
+        grounds = scene.colours[[scene.background, *sorted(scene.panels)]]
+        nearest = np.min([distance(scene.lab, ground) for ground in grounds], axis=0)
+        scene.found["ink"] = nearest > _INK_DISTANCE
+    inked: NDArray[np.bool_] = scene.found["ink"]
+    return inked
 
 
 def without_texts(mask: NDArray[np.bool_], texts: Iterable[Text], margin: float = 1.0) -> NDArray[np.bool_]:
@@ -72,12 +73,14 @@ def without_texts(mask: NDArray[np.bool_], texts: Iterable[Text], margin: float 
 
 def solid_shapes(scene: Scene, colour: int) -> list[Shape]:
     """Return the filled parts of one flat colour, holes (printed labels, grid lines) closed."""
-    healed = _heal(scene, scene.labels == colour)
-    found = []
-    for shape in shapes_of(healed, colour):
-        whole = is_rectangle(shape, scene.unit) or shape.area < 9 * scene.unit**2
-        found += [shape] if whole else _without_hairs(healed, shape)
-    return found
+    key = "solid", colour
+    if key not in scene.found:
+        healed = _heal(scene, scene.labels == colour)
+        scene.found[key] = found = []
+        for shape in shapes_of(healed, colour):
+            whole = is_rectangle(shape, scene.unit) or shape.area < 9 * scene.unit**2
+            found += [shape] if whole else _without_hairs(healed, shape)
+    return list(scene.found[key])
 
 
 def _without_hairs(mask: NDArray[np.uint8], shape: Shape) -> list[Shape]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.charts.legend import LegendEntry
-from models.charts.scene import Scene, Text
+from models.charts.scene import Scene, Text, distance
 
 _LEAST_COVER = 0.35
 _COLOURFUL = 14.0
@@ -64,7 +64,7 @@ def find_strokes(
     if min(lab.shape[:2]) < 8:
         return []
     grounds = scene.colours[[scene.background, *sorted(scene.panels)]]
-    offsets = np.stack([np.linalg.norm(lab - ground, axis=2) for ground in grounds])
+    offsets = np.stack([distance(lab, ground) for ground in grounds])
     ground = grounds[int(np.argmin(np.median(offsets.reshape(len(grounds), -1), axis=1)))]
     hidden = _hidden(plot, legend)
     seeds = [(e.name, e.colour) for e in legend] or [("", c) for c in _seed_colours(lab, ground, hidden)]
@@ -101,7 +101,7 @@ def _seed_colours(
     """Return the colours of thin ink: the strongest pixels across each stroke, grouped by direction."""
     import cv2
 
-    away = np.where(hidden, 0, np.linalg.norm(lab - ground, axis=2)).astype(np.float32)
+    away = np.where(hidden, 0, distance(lab, ground)).astype(np.float32)
     crest = (away >= cv2.dilate(away, np.ones((3, 3), np.uint8)) - 1e-3) & (away > 14)
     colours = lab[crest]
     if not len(colours):
@@ -150,7 +150,7 @@ def _assign(
     for colour in colours:
         toward = colour - ground
         cover = (offset @ toward / max(1e-6, float(toward @ toward))).astype(np.float32)
-        rest = np.linalg.norm(offset - np.clip(cover, 0, 1)[..., None] * toward, axis=2)
+        rest = distance(offset, np.clip(cover, 0, 1)[..., None] * toward)
         cost = rest + np.where((cover > _LEAST_COVER), 0, 100)
         costs.append(cost)
         covers.append(np.clip(cover, 0, 1).astype(np.float32))
@@ -234,7 +234,7 @@ def _best_path(columns: dict[int, list[Run]]) -> dict[int, Run]:
                 cost + _jump(old, run) / (1 + 0.2 * (x - before - 1))
                 for cost, old in zip(costs[-1], columns[before], strict=True)
             ]
-            best = int(np.argmin(steps))
+            best = min(range(len(steps)), key=steps.__getitem__)
             row.append(steps[best] - min(run.height, 3))
             links.append(best)
         costs.append(row)
