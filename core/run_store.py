@@ -105,6 +105,13 @@ class MemoryRunStore:
         """Keep a finished result."""
         self.results[run_id] = body
 
+    def forget(self, run_id: str) -> None:
+        """Drop all that is kept of a run."""
+        self.results.pop(run_id, None)
+        self._evidence.pop(run_id, None)
+        for key in [key for key in self._journal if key[0] == run_id]:
+            del self._journal[key]
+
 
 class SqliteRunStore:
     """A store in one SQLite file (WAL), shared by processes; calls run in a thread."""

@@ -7,14 +7,14 @@ import operator
 import time
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, Any, TypedDict
 
 from core.contracts import RunResult
 from core.errors import VidenceError
-from core.run_store import MemoryRunStore
-from evals.solvers.asking import Ask, compiled, config_of, payload_of, result_of
+from evals.solvers.asking import Ask, given_of
 from evals.solvers.bench import Bench
+from evals.solvers.desk import Desk
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,7 @@ class Runner:
 
     def __init__(self, bench: Bench) -> None:
         self.bench = bench
-        self._store = MemoryRunStore()
-        self._graph = compiled(bench, replace(bench.services, store=self._store))
+        self._desk = Desk(bench.services)
 
     async def run(self, asked: Ask) -> Timed:
         """Ask once. A blocked request is a result of its own; what else fails is raised.
@@ -43,11 +42,11 @@ class Runner:
             VidenceError: The run failed.
         """
         run_id = uuid.uuid4().hex
-        payload, config = payload_of(self.bench, asked, run_id), config_of(self.bench, run_id)
+        given, config = self._desk.call(given_of(self.bench, asked), run_id)
         state: dict[str, Any] = {}
         nodes, first = 0, 0.0
         started = time.perf_counter()
-        async for mode, report in self._graph.astream(payload, config, stream_mode=["updates", "values"]):
+        async for mode, report in self._desk.graph.astream(given, config, stream_mode=["updates", "values"]):
             if mode == "values":
                 state = report
                 continue
@@ -55,13 +54,13 @@ class Runner:
             first = first or _ms(started)
         ms = _ms(started)
         try:
-            result = result_of(asked, state, self._store, run_id)
+            result = self._desk.result(state, run_id)
         except VidenceError as error:
             if error.kind != "blocked":
                 raise
             return Timed(None, ms, first, nodes, refused=True)
         finally:
-            self._store.results.pop(run_id, None)
+            self._desk.forget(run_id)
         return Timed(result, ms, first, nodes)
 
     async def many(self, asked: Sequence[Ask], at_once: int) -> tuple[float, list[BaseException]]:

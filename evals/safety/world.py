@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import threading
-import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from core.contracts import ModelRef, RunResult
 from core.errors import VidenceError
-from core.run_store import MemoryRunStore
 from core.settings import Settings
 from evals.run.sample import Output, Sample, Seen
 from evals.safety.attacks import Attack, Task, compact
@@ -24,9 +22,7 @@ from evals.safety.records import Records, open_records
 from evals.safety.serving import serve
 from evals.safety.trace import action_trace, first_difference
 from evals.solvers.bench import eval_home
-
-if TYPE_CHECKING:
-    from graph.services import Services
+from evals.solvers.desk import Desk
 
 STACKS = ("embedded", "obeying")
 _SEEN_SHARE = 0.8
@@ -36,10 +32,10 @@ class World:
     """Documents, images and both stacks in a folder. Clean runs are kept: many attacks share one."""
 
     def __init__(
-        self, carriers: Carriers, stacks: dict[str, Services], model: ObeyingModel, records: Records
+        self, carriers: Carriers, desks: dict[str, Desk], model: ObeyingModel, records: Records
     ) -> None:
         self._carriers = carriers
-        self._stacks = stacks
+        self._desks = desks
         self._model = model
         self._records = records
         self._clean: dict[tuple[str, str, str], tuple[RunResult, dict[str, Any]]] = {}
@@ -101,43 +97,19 @@ class World:
         return result, action_trace(result, dict(placed.names))
 
     async def _ask(self, stack: str, question: str, placed: Placed) -> RunResult:
-        from graph.app import build_graph  # first: it sets how checkpoints are read
-
-        from langgraph.checkpoint.memory import InMemorySaver  # isort: skip
-
-        # A store of its own: nothing of an earlier run is known.
-        services = replace(self._stacks[stack], store=MemoryRunStore())
-        graph = build_graph(services.settings, services=services, checkpointer=InMemorySaver())
-        run_id = uuid.uuid4().hex
-        state = await graph.ainvoke(
+        return await self._desks[stack].ask(
             {
                 "question": question,
                 "images": [{"path": str(path), "source": path.name} for path in placed.images],
                 "collections": list(placed.collections),
                 "profile": placed.profile,
-                "run_id": run_id,
-                "thread_id": run_id,
-            },
-            {"configurable": {"thread_id": run_id}, "recursion_limit": services.settings.max_steps * 4},
-        )
-        outcome = state.get("outcome") or {}
-        if outcome.get("status") == "failed":
-            raise VidenceError(**outcome["error"])
-        assert isinstance(services.store, MemoryRunStore)
-        if run_id in services.store.results:
-            return RunResult.model_validate_json(services.store.results[run_id])
-        return RunResult(
-            run_id=run_id,
-            thread_id=run_id,
-            status="input_required",
-            question=question,
-            profile=placed.profile,
+            }
         )
 
     @property
     def models(self) -> dict[str, ModelRef]:
         """The models of the embedded stack; the obeying one is code."""
-        embedder = self._stacks["embedded"].models.embedder()
+        embedder = self._desks["embedded"].services.models.embedder()
         return {"embeddings": ModelRef(name=embedder.name, hash=embedder.hash)}
 
 
@@ -174,8 +146,8 @@ def open_world(settings: Settings, model: ObeyingModel) -> Iterator[World]:
         assert chat is not None
         rules = RulesPlanner(embedded.models.embedder if served.router == "embedding" else None)
         obeying = replace(embedded, settings=served, models=hub, planner=ChatPlanner(chat, rules))
-        stacks = {"embedded": embedded, "obeying": obeying}
-        yield World(Carriers(home, embedded), stacks, model, records)
+        desks = {"embedded": Desk(embedded), "obeying": Desk(obeying)}
+        yield World(Carriers(home, embedded), desks, model, records)
 
 
 def sample_of(task: Task, attack: Attack, stack: str, medium: str, place: str, suite: str) -> Sample:

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from agents.check.quotes import occurs
 from core.contracts import Citation, Evidence, ModelRef, RunResult
-from core.errors import VidenceError
 from core.prices import price_table
-from core.run_store import MemoryRunStore
 from core.settings import Settings
 from evals.run.registry import OpenSolver, Place, Solver
 from evals.run.sample import Output, Sample, Seen, Spent
 from evals.solvers.bench import Bench, open_bench
+from evals.solvers.desk import Desk
 
 ROLES = ("planner", "answerer", "judge", "vlm", "embeddings")
 _SHOWN = 400
@@ -45,60 +43,27 @@ async def ask(bench: Bench, asked: Ask) -> RunResult:
     """Run the graph once, in memory: nothing of it is kept, and nothing of an earlier run is used.
 
     Raises:
-        VidenceError: The run failed, as its error says; `invalid_input` when it asked back.
+        VidenceError: The run failed, as its error says.
     """
-    # A store of its own, so that a run's memory goes with it.
-    store = MemoryRunStore()
-    services = replace(bench.services, store=store)
-    graph = await asyncio.to_thread(compiled, bench, services)
-    run_id = uuid.uuid4().hex
-    state = await graph.ainvoke(payload_of(bench, asked, run_id), config_of(bench, run_id))
-    return result_of(asked, state, store, run_id)
+    desk = await asyncio.to_thread(desk_of, bench)
+    return await desk.ask(given_of(bench, asked))
 
 
-def payload_of(bench: Bench, asked: Ask, run_id: str) -> dict[str, Any]:
-    """Return what the graph is given; the thread is called like the run."""
+def desk_of(bench: Bench) -> Desk:
+    """Return the graph over a bench's services, compiled once for all that ask it. Blocking."""
+    # A desk keeps its services: no others get their id.
+    return bench.once(f"desk {id(bench.services)}", lambda: Desk(bench.services))
+
+
+def given_of(bench: Bench, asked: Ask) -> dict[str, Any]:
+    """Return what a desk is given."""
     return {
         "question": asked.question,
         "images": [{"path": str(bench.path(name)), "source": name} for name in asked.images],
         "profile": asked.profile,
         "collections": list(asked.collections),
         "declared": list(asked.declared),
-        "thread_id": run_id,
-        "run_id": run_id,
     }
-
-
-def config_of(bench: Bench, run_id: str) -> Any:
-    """Return how the graph runs it."""
-    return {"configurable": {"thread_id": run_id}, "recursion_limit": bench.settings.max_steps * 4}
-
-
-def result_of(asked: Ask, state: dict[str, Any], store: MemoryRunStore, run_id: str) -> RunResult:
-    """Return a run's result from its last state; raises like `ask`."""
-    outcome = state.get("outcome") or {}
-    if outcome.get("status") == "failed":
-        raise VidenceError(**outcome["error"])
-    if run_id not in store.results:
-        # It waits for a reply, which nobody gives: a question back is no answer.
-        return RunResult(
-            run_id=run_id,
-            thread_id=run_id,
-            status="input_required",
-            question=asked.question,
-            profile=state.get("profile") or "general",
-        )
-    return RunResult.model_validate_json(store.results[run_id])
-
-
-def compiled(bench: Bench, services: Any) -> Any:
-    """Return the graph over services, in memory. Blocking."""
-    from graph.app import build_graph  # first: it sets how checkpoints are read
-
-    # Without a checkpointer the graph could not ask back.
-    from langgraph.checkpoint.memory import InMemorySaver  # isort: skip
-
-    return build_graph(bench.settings, checkpointer=InMemorySaver(), services=services)
 
 
 def output_of(result: RunResult, settings: Settings) -> Output:

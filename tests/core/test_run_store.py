@@ -71,3 +71,17 @@ def test_the_key_follows_sub_question_tool_and_arguments() -> None:
     base = journal_key("q1", "read", {"image": "a", "k": 1})
     assert journal_key("q1", "read", {"k": 1, "image": "a"}) == base
     assert len({base, journal_key("q2", "read", {}), journal_key("q1", "look", {})}) == 3
+
+
+async def test_a_store_in_memory_forgets_a_run_and_keeps_the_others() -> None:
+    store = MemoryRunStore()
+    found = result()
+    (item,) = found.evidence
+    for run in ("left", "kept"):
+        await store.journal_put(run, "k", "search_text", found)
+        await store.put_result(run, "thread", "{}")
+    store.forget("left")
+    assert await store.journal_get("left", "k") is None
+    assert await store.get_evidence("left", [item.id]) == []
+    assert await store.get_evidence("kept", [item.id]) == [item]
+    assert (await store.journal_get("kept", "k"), list(store.results)) == (found, ["kept"])
