@@ -29,7 +29,11 @@ def ours(port: int, home: Path, *, tool_s: float, heartbeat_s: float, max_runs: 
     from tests.support.live_server import SlowSearch, opener
 
     settings = Settings(
-        home=home, server_max_runs=max_runs, server_heartbeat_s=heartbeat_s, server_max_queued=100_000
+        home=home,
+        server_max_runs=max_runs,
+        server_heartbeat_s=heartbeat_s,
+        server_max_queued=100_000,
+        server_cache="off",  # every client asks the same
     )
     tool = SlowSearch(tool_s) if tool_s else FakeSearch()
     app = create_app(settings, open_services=opener(home, tool))

@@ -14,10 +14,12 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from core.images import ImageStore
 from core.settings import Settings
+from server.cache.answers import AnswerCache
 from server.context import ServerContext
 from server.http import (
     apikeys,
     audit,
+    cache,
     evals,
     events,
     feedback,
@@ -70,6 +72,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     feedback.router,
     evals.router,
     train.router,
+    cache.router,
 )
 """The routes under /v1, one file a resource; a new file is added here and nowhere else."""
 THREADS_A_RUN = 4
@@ -142,7 +145,8 @@ async def _opened(
     engine = Engine(settings, open_services)
     worker = uuid.uuid4().hex
     presence = Presence(settings.root / "workers", worker)
-    manager = RunManager(settings, Parts(engine, ledger, log), presence, worker)
+    answers = AnswerCache(settings, database, ledger, lambda: engine.services)
+    manager = RunManager(settings, Parts(engine, ledger, log, answers), presence, worker)
     opening = asyncio.create_task(engine.open())
     await manager.start()
     runner = JobRunner(settings, jobs, worker)
@@ -154,6 +158,7 @@ async def _opened(
             ledger=ledger,
             log=log,
             manager=manager,
+            answers=answers,
             images=ImageStore(
                 settings.root / "images",
                 max_bytes=settings.max_image_bytes,

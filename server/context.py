@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from core.images import ImageStore
 from core.settings import Settings
+from server.cache.answers import AnswerCache
 from server.http.caller import Identify
 from server.jobs.runner import JobRunner
 from server.jobs.store import JobStore
@@ -29,6 +30,7 @@ class ServerContext:
     ledger: RunLedger
     log: EventLog
     manager: RunManager
+    answers: AnswerCache
     images: ImageStore
     owned: OwnedImages
     identify: Identify

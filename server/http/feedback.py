@@ -40,7 +40,11 @@ async def rate(body: FeedbackRequest, context: Context, caller: Asks) -> Feedbac
         raise unknown_run(body.run_id)
     if result is None:
         raise not_found(f"Run `{body.run_id}` has no answer to rate", help="Wait for its end.")
-    rated = rated_run(RunResult.model_validate_json(result))
+    found = RunResult.model_validate_json(result)
+    if body.rating == "down":
+        # Not only the run itself: where its answer was found before, that one is not given again either.
+        await context.answers.index.forget(caller.owner, body.run_id, found.cached_from or body.run_id)
+    rated = rated_run(found)
     return await asyncio.to_thread(
         _store(context).put,
         rated,

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from core.contracts import InputRequired, RunResult
 from core.errors import VidenceError
+from server.cache.answers import AnswerCache, told_again
 from server.runs.engine import Engine, failure_of
 from server.runs.ledger import RunLedger
 from server.runs.records import Failure, LeaseLost, Run, Waiting
@@ -33,6 +34,7 @@ class Parts:
     engine: Engine
     ledger: RunLedger
     log: EventLog
+    answers: AnswerCache
 
 
 Outcome = RunResult | Waiting | VidenceError | None
@@ -65,6 +67,11 @@ async def _drive(run: Run, parts: Parts) -> Outcome:
             outbox.put(drafts)
         elif run.attempts > 1:
             outbox.put(await cut_off(run, parts.log))
+        asked = None if begun else await parts.answers.asked(run)
+        known = await parts.answers.find(run, asked)
+        if known is not None:
+            outbox.put(told_again(known))
+            return known
         payload = _payload(run, snapshot, begun=begun)
         if payload is not STOP:
             async for mode, report in engine.reports(payload, run.thread_key):
@@ -73,7 +80,9 @@ async def _drive(run: Run, parts: Parts) -> Outcome:
     waiting = _waiting(snapshot)
     if waiting is not None:
         return waiting
-    return await engine.result(run.run_id, snapshot.values)
+    result = await engine.result(run.run_id, snapshot.values)
+    await parts.answers.keep(run, asked, snapshot.values, result)
+    return result
 
 
 STOP: Any = object()

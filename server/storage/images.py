@@ -15,12 +15,24 @@ class OwnedImages:
         self._database = database
 
     async def add(self, owner: str, image: StoredImage) -> StoredImageRef:
-        """Let an owner see an image; the same one twice changes nothing."""
+        """Let an owner see an image; the same one again counts as used now."""
         ref = StoredImageRef(sha256=image.sha256, source=image.source, width=image.width, height=image.height)
-        values = (owner, ref.sha256, ref.width, ref.height, ref.source, iso_now())
-        statement = "INSERT INTO images VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+        now = iso_now()
+        values = (owner, ref.sha256, ref.width, ref.height, ref.source, now, now)
+        statement = (
+            "INSERT INTO images (owner, sha256, width, height, source, created_at, used_at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (owner, sha256) DO UPDATE SET used_at = excluded.used_at"
+        )
         await self._database.write(lambda to: to.execute(statement, values).rowcount)
         return ref
+
+    async def use(self, owner: str, sha256: str) -> StoredImageRef | None:
+        """Return an owner's image and count it as used now, so that it does not expire; or None."""
+        statement = "UPDATE images SET used_at = ? WHERE owner = ? AND sha256 = ?"
+        values = (iso_now(), owner, sha256)
+        used = await self._database.write(lambda to: to.execute(statement, values).rowcount)
+        return await self.get(owner, sha256) if used else None
 
     async def get(self, owner: str, sha256: str) -> StoredImageRef | None:
         """Return an owner's image, or None."""

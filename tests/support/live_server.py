@@ -91,6 +91,7 @@ def live(
         return services or (open_services or opener(home, tool, planner))(config)
 
     settings.setdefault("server_requests_per_minute", 0)  # tests look often
+    settings.setdefault("server_cache", "off")  # and ask the same again
     app = create_app(Settings(home=home, **settings), open_services=opened, identify=identify)
     config = uvicorn.Config(app, port=0, log_level="warning", timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)

@@ -181,7 +181,9 @@ def live(home: Path, port: int, calls: Path) -> None:
             return await super().run(args, context)
 
     logging.basicConfig(level=logging.WARNING, filename=home / "server.log")
-    settings = Settings(home=home, server_drain_s=5, server_max_runs=8, server_lease_s=LEASE_S)
+    settings = Settings(
+        home=home, server_drain_s=5, server_max_runs=8, server_lease_s=LEASE_S, server_cache="off"
+    )
     app = create_app(settings, open_services=opener(home, Logged(SEARCH_S)), identify=by_header)
     config = uvicorn.Config(app, port=port, log_config=None, timeout_graceful_shutdown=1)
     DrainingServer(config, app, settings.server_drain_s).run()
