@@ -17,6 +17,7 @@ from agents.prompts import PROMPTS, fence
 from agents.quarantine import without_requests
 from agents.question import ParsedQuestion
 from core.errors import VidenceError
+from core.steps import step
 
 if TYPE_CHECKING:
     from models.chat import ChatModel
@@ -56,7 +57,7 @@ async def rerank(
     try:
         reply = await chat.complete(messages, schema=Verdict)
     except VidenceError as error:
-        failed = {"node": "judge", "tool": "judge", "ms": 0.0, "ok": False, "error_kind": error.kind}
+        failed = step("judge", "judge", error=error.kind)
         return JudgedRanking(list(ranking), {"llm_calls": 1}, [failed])
     usage = {"llm_calls": 1, "tokens_in": reply.tokens_in, "tokens_out": reply.tokens_out}
     verdict = reply.parsed

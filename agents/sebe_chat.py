@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 
 from agents.prompts import PROMPTS, fence
 from core.errors import VidenceError
+from core.steps import step
 
 if TYPE_CHECKING:
     from models.chat import ChatModel
@@ -57,7 +58,7 @@ async def select(
     try:
         reply = await chat.complete(messages, schema=Choice)
     except VidenceError as error:
-        failed = {"node": "draft", "tool": "reselect", "ms": 0.0, "ok": False, "error_kind": error.kind}
+        failed = step("draft", "reselect", error=error.kind)
         return Selected(everything, {"llm_calls": 1}, [failed])
     usage = {"llm_calls": 1, "tokens_in": reply.tokens_in, "tokens_out": reply.tokens_out}
     named = reply.parsed.keep if isinstance(reply.parsed, Choice) else []

@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 from langgraph.types import Command
 
+from core.steps import step
 from graph.services import Services
 from graph.state import NEW, REDUCERS, State
 
@@ -60,7 +61,7 @@ def bind(name: str, node: Node[S_contra], services: Services) -> BoundNode[S_con
         steps = list(update.get("steps") or [])
         if name != "act":
             # `act` records its own tool call.
-            steps.append({"node": name, "tool": "", "ms": ms, "ok": True, "error_kind": None})
+            steps.append(step(name, ms=ms))
         if name == "intake":
             steps = [NEW, *steps]
             update["usage"] = {NEW: 1}

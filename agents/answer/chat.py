@@ -18,6 +18,7 @@ from agents.quarantine import has_address, shown_to_models
 from agents.question import ParsedQuestion
 from core.contracts import Candidate, Citation, DraftClaim, Evidence
 from core.errors import ErrorKind, VidenceError
+from core.steps import step
 from core.text import content_words, words
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ async def chat_answer(
 
 def _asked(error_kind: ErrorKind | None = None) -> dict[str, Any]:
     """Return the step of asking: recorded whatever came of it, so that what a model says changes no steps."""
-    return {"node": "draft", "tool": "answerer", "ms": 0.0, "ok": not error_kind, "error_kind": error_kind}
+    return step("draft", "answerer", error=error_kind)
 
 
 def _candidate(answer: ChatAnswer, question: ParsedQuestion, evidence: Sequence[Evidence]) -> Candidate:

@@ -9,6 +9,7 @@ from typing import Any
 from agents.routes import READINGS
 from core.contracts import Evidence, SubQuestion, ToolError, ToolResult
 from core.run_store import journal_key
+from core.steps import step
 from graph.services import Services
 from graph.state import REFS_PER_SUBQUESTION, ActInput
 
@@ -36,15 +37,7 @@ async def act(state: ActInput, services: Services) -> dict[str, Any]:
             "tokens_in": result.tokens_in,
             "tokens_out": result.tokens_out,
         },
-        "steps": [
-            {
-                "node": "act",
-                "tool": item.tool,
-                "ms": ms,
-                "ok": result.ok,
-                "error_kind": result.error.kind if result.error else None,
-            }
-        ],
+        "steps": [step("act", item.tool, ms=ms, error=result.error.kind if result.error else None)],
     }
     if result.error is not None:
         update["errors"] = {item.id: {**result.error.model_dump(), "tool": item.tool}}

@@ -19,6 +19,7 @@ from agents.quarantine import statements
 from agents.question import ParsedQuestion, parse_question
 from agents.spelling import mended, suspects
 from core.contracts import Candidate, Evidence
+from core.steps import step
 from graph.budget import exhausted
 from graph.gather import evidence_of
 from graph.needs import Need, final_needs
@@ -41,7 +42,7 @@ async def draft(state: State, services: Services) -> dict[str, Any]:
         drafted = await _assemble(question, needs, state, services)
     candidates = [item.model_dump() for item in drafted.candidates]
     update: dict[str, Any] = {
-        "steps": [_failure(name) for name in drafted.failed],
+        "steps": [step("draft", name, error="internal") for name in drafted.failed],
         "usage": {},
         "last_draft": _is_last(state, services),
     }
@@ -69,10 +70,6 @@ def _is_last(state: State, services: Services) -> bool:
     )
     looked_up = any(item.tool and item.status == "done" for item in items)
     return bool(state.get("retried") or stopped or not items or looked_up)
-
-
-def _failure(name: str) -> dict[str, Any]:
-    return {"node": "draft", "tool": name, "ms": 0.0, "ok": False, "error_kind": "internal"}
 
 
 async def _direct(state: State, services: Services) -> list[Candidate]:

@@ -8,6 +8,7 @@ from agents.checks import CheckedCandidate
 from agents.judge import rank
 from agents.judge_chat import JudgedRanking, rerank
 from agents.question import parse_question
+from core.steps import step
 from graph.services import Services
 from graph.state import State
 
@@ -39,4 +40,4 @@ def _turn(chat: ChatModel | None) -> list[dict[str, Any]]:
     """Return the step of a served judge, also when there was nothing to choose: that depends on documents."""
     if chat is None:
         return []
-    return [{"node": "judge", "tool": "judge", "ms": 0.0, "ok": True, "error_kind": None}]
+    return [step("judge", "judge")]

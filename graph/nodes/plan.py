@@ -11,6 +11,7 @@ from agents.planner import PlanDecision, PlanView
 from agents.routes import keywords, possible
 from core.contracts import Action, SubQuestion
 from core.run_store import journal_key
+from core.steps import step
 from graph.budget import exhausted
 from graph.services import Services
 from graph.state import State
@@ -113,12 +114,4 @@ def _spent(decision: PlanDecision) -> dict[str, int]:
 def _fallback_step(decision: PlanDecision) -> list[dict[str, Any]]:
     if not decision.fallback:
         return []
-    return [
-        {
-            "node": "plan",
-            "tool": f"rules instead of the chat planner: {decision.fallback}",
-            "ms": 0.0,
-            "ok": False,
-            "error_kind": "unavailable",
-        }
-    ]
+    return [step("plan", f"rules instead of the chat planner: {decision.fallback}", error="unavailable")]
