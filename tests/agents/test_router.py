@@ -71,9 +71,9 @@ def test_rules_alone_take_few_milliseconds_at_most():
 
 
 def test_a_pasted_book_does_not_hold_up_the_rules():
-    start = time.perf_counter()
+    start = time.process_time()  # what it costs, however busy the machine is
     Router().route("what is the of that who or and " * 4000, RouteContext(images=1))
-    assert time.perf_counter() - start < 1.0
+    assert time.process_time() - start < 1.0
 
 
 def test_rules_alone_reach_the_target_on_the_fixed_paraphrases():
