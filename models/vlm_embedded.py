@@ -24,7 +24,9 @@ class EmbeddedVlm:
     """
 
     def __init__(self, manifest: Manifest, runner: JobRunner, cache: Path) -> None:
-        self._manifest = manifest
+        self._right = manifest.right
+        self._known = offered(manifest.right)
+        self._describes = {family.name for family in self._known} >= set(NEEDS)
         self._runner = runner
         self._cache = cache
 
@@ -39,19 +41,18 @@ class EmbeddedVlm:
         proved = answer_from_facts(facts[0], question)
         if proved is not None and not _about_the_chart(question):
             return proved
-        family = self._family(question, facts[0])
-        if family is None and self._describes(question, facts[0]):
+        family = family_of(question)
+        if facts[0].drawn and family in self._known:
+            try:
+                return await self._ask(images[0], question)
+            except VidenceError:
+                if proved is None:
+                    raise
+        elif facts[0].drawn and family is None and self._describes and asks_to_describe(question):
             return await describe(lambda one: self._ask(images[0], one))
-        if family is None:
-            if proved is not None:
-                return proved
-            raise self._refusal()
-        try:
-            return await self._ask(images[0], question)
-        except VidenceError:
-            if proved is not None:
-                return proved
-            raise
+        if proved is not None:
+            return proved
+        raise self._refusal()
 
     async def _ask(self, image: Path, question: str) -> VlmReply:
         """Ask the model a question of a family that it is offered for."""
@@ -60,21 +61,9 @@ class EmbeddedVlm:
         said = await self._runner.call("look", path=str(image), question=question, cache=str(self._cache))
         return self._reply(said, family)
 
-    def _describes(self, question: str, facts: PixelFacts) -> bool:
-        known = {family.name for family in offered(self._manifest.right)}
-        return (
-            facts.drawn and family_of(question) is None and asks_to_describe(question) and known >= set(NEEDS)
-        )
-
-    def _family(self, question: str, facts: PixelFacts) -> Family | None:
-        family = family_of(question)
-        if family is None or not facts.drawn or family not in offered(self._manifest.right):
-            return None
-        return family
-
     def _reply(self, said: dict[str, Any], family: Family) -> VlmReply:
         # Never surer than it was right on pictures that it had not seen.
-        confidence = min(float(said["confidence"]), self._manifest.right[family.name])
+        confidence = min(float(said["confidence"]), self._right[family.name])
         return VlmReply(
             answer=str(said["text"]),
             short_answer=str(said["text"]),
@@ -84,9 +73,8 @@ class EmbeddedVlm:
         )
 
     def _refusal(self) -> VidenceError:
-        known = offered(self._manifest.right)
-        learned = [family.said for family in known]
-        if {family.name for family in known} >= set(NEEDS):
+        learned = [family.said for family in self._known]
+        if self._describes:
             learned.append("in a sentence, what a chart or a plain shape is")
         return unavailable(
             "The embedded VLM cannot answer this",
