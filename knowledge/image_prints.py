@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from core.errors import VidenceError
 from core.images import ImageStore
-from core.sqlite_file import SqliteFile
+from core.sqlite_file import SqliteFile, select_in
 from knowledge.duplicates import image_print
 
 if TYPE_CHECKING:
@@ -101,15 +101,17 @@ class PrintCache(SqliteFile):
         )
 
     def get(self, images: Mapping[str, Path], progress: Progress | None = None) -> Found:
-        """Return the prints of images.
+        """Return the prints of images, in their order.
 
         Args:
             images: The path of each file by its hash.
             progress: Called with what is done and what there is in all.
         """
         with self.open() as connection:
-            rows = connection.execute("SELECT * FROM prints WHERE version = ?", (_VERSION,)).fetchall()
-        known = {row[0]: ImagePrint(row[0], *row[2:]) for row in rows if row[0] in images}
+            # Other sets may have filled the file with many more.
+            statement = "SELECT * FROM prints WHERE version = ? AND sha256 IN"
+            rows = select_in(connection, statement, list(images), _VERSION)
+        known = {row[0]: ImagePrint(row[0], *row[2:]) for row in rows}
         broken: dict[str, str] = {}
         new: list[ImagePrint] = []
         for number, (sha256, path) in enumerate(images.items()):
@@ -126,7 +128,7 @@ class PrintCache(SqliteFile):
                 self._keep(new)
                 new = []
         self._keep(new)
-        return Found(known, broken)
+        return Found({sha256: known[sha256] for sha256 in images if sha256 in known}, broken)
 
     def _keep(self, new: Iterable[ImagePrint]) -> None:
         with self.open() as connection, connection:
