@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from core.sqlite_file import SqliteFile, select_in
 from models.embeddings import Embedder, TokenEmbedder
@@ -83,7 +83,7 @@ class KeptEmbedder:
 
         return self._vectors([kept[0] for kept in self._known(texts, self.hash, make)])
 
-    def _known(self, texts: Sequence[str], model: str, make: Any) -> list[Kept]:
+    def _known(self, texts: Sequence[str], model: str, make: Callable[[list[str]], list[Kept]]) -> list[Kept]:
         keys = [hashlib.blake2b(f"{model}|{text}".encode(), digest_size=16).digest() for text in texts]
         known = self._file.get(list(dict.fromkeys(keys)))
         missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
@@ -133,14 +133,13 @@ class KeptTokenEmbedder(KeptEmbedder):
         return self._tokens.embed_queries(texts)
 
 
-def keeping(path: Path) -> Any:
+def keeping(path: Path) -> Callable[[Embedder], Embedder]:
     """Return what wraps an embedder so that its vectors are kept in a file."""
     file = VectorFile(path)
 
     def wrap(inner: Embedder) -> Embedder:
-        kept: Embedder = (
+        return (
             KeptTokenEmbedder(inner, file) if isinstance(inner, TokenEmbedder) else KeptEmbedder(inner, file)
         )
-        return kept
 
     return wrap

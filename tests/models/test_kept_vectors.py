@@ -27,9 +27,6 @@ class Counting(HashTokens):
         self.asked += texts
         return super().embed_passages(texts)
 
-    def embed(self, texts: Sequence[str]) -> Any:
-        return super().embed(texts)
-
 
 def test_kept_vectors_and_tokens_are_the_models_and_outlive_the_process(tmp_path: Path) -> None:
     plain, counting = HashTokens(), Counting()

@@ -33,8 +33,6 @@ def test_soft_grey_tones_are_a_scan_and_noise_is_a_photo():
 
 
 def test_a_red_line_on_a_radiograph_does_not_make_it_a_chart():
-    from PIL import Image, ImageDraw
-
     slope = np.linspace(30, 120, 400).astype(np.uint8)
     scan = np.full((400, 400, 3), 60, np.uint8)
     scan[120:280] = np.broadcast_to(slope[None, :, None], (160, 400, 3))
