@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import unicodedata
 
-# Thai, Lao, Burmese, Khmer, kana and Chinese characters: written without spaces, so each stands alone.
-_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-_WORD = re.compile(rf"[{_UNSPACED}]|[^\s{_UNSPACED}]+")
+from core.text import UNSPACED
+
+# Of scripts that are written without spaces each character stands alone.
+_WORD = re.compile(rf"[{UNSPACED}]|[^\s{UNSPACED}]+")
 
 
 def metric_words(text: str | None) -> list[str]:
