@@ -9,8 +9,9 @@ from typing import Any
 from rich.markup import escape
 
 from core.errors import VidenceError, invalid_input
+from core.prices import Price
 from core.settings import Settings
-from finetune.synth.chat.caller import ChatCaller, Price
+from finetune.synth.chat.caller import ChatCaller
 from server.cli.finetune_synth import data_set, make_data_set
 from server.cli.output import err_console
 

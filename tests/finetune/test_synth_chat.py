@@ -12,8 +12,9 @@ from PIL import Image
 from pydantic import BaseModel
 
 from core.errors import VidenceError, unavailable
+from core.prices import Price
 from finetune.data.dataset import Dataset
-from finetune.synth.chat.caller import ChatCaller, Price
+from finetune.synth.chat.caller import ChatCaller
 from finetune.synth.chat.charts import ChatChart, ChatChartMaker, ChatQuestion, check_data, checked
 from finetune.synth.run import synthesise
 from finetune.synth.scans import (

@@ -16,18 +16,13 @@ from pydantic import BaseModel
 
 from core.contracts import Contract
 from core.errors import VidenceError, invalid_input, unavailable
+from core.prices import Price
 from models.chat import ChatModel, InvalidReplyError, Message
 
 Reply = TypeVar("Reply", bound=BaseModel)
+_FREE = Price(tokens_in=0.0, tokens_out=0.0)
 _TRIES = 4
 _WAIT_S = 5.0
-
-
-class Price(Contract):
-    """What a million tokens cost, in any currency; 0 for a model of one's own."""
-
-    tokens_in: float = 0.0
-    tokens_out: float = 0.0
 
 
 class Spent(Contract):
@@ -74,7 +69,7 @@ class ChatCaller:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._chat, self._journal, self._price = chat, journal, price or Price()
+        self._chat, self._journal, self._price = chat, journal, price or _FREE
         self._gap = 60.0 / per_minute if per_minute > 0 else 0.0
         self._clock, self._sleep = clock, sleep
         self._next = 0.0
@@ -85,10 +80,7 @@ class ChatCaller:
     @property
     def spent(self) -> Spent:
         """What this object's calls took so far."""
-        cost = (
-            self._counts["tokens_in"] * self._price.tokens_in
-            + self._counts["tokens_out"] * self._price.tokens_out
-        ) / 1e6
+        cost = self._price.of(self._counts["tokens_in"], self._counts["tokens_out"])
         return Spent(**self._counts, cost=round(cost, 4))
 
     def ask(self, messages: Sequence[Message], schema: type[Reply]) -> Reply:
