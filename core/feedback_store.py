@@ -91,6 +91,42 @@ def rated_run(result: RunResult) -> RatedRun:
     )
 
 
+def feedback_of(
+    run: RatedRun,
+    rating: Rating,
+    *,
+    user: str,
+    correction: str,
+    comment: str,
+    at: str,
+    known: Feedback | None,
+) -> Feedback:
+    """Return a rating as every store keeps it; `known` is the user's earlier one of this run.
+
+    Raises:
+        VidenceError: `invalid_input` for a text over 4,000 characters or a correction of a good answer.
+    """
+    correction, comment = correction.strip(), comment.strip()
+    for name, text in (("correction", correction), ("comment", comment)):
+        if len(text) > MAX_TEXT:
+            raise invalid_input(f"The {name} has over {MAX_TEXT:,} characters", help="Shorten it.")
+    if rating == "up" and correction and correction.casefold() != run.short_answer.casefold():
+        raise invalid_input(
+            "A correction goes with a bad rating", help="Give --rating down, or leave it out."
+        )
+    now = at or datetime.now(UTC).isoformat(timespec="milliseconds")
+    return Feedback(
+        run=run,
+        user=user,
+        rating=rating,
+        correction=correction,
+        comment=comment,
+        at=now,
+        first_at=known.first_at if known else now,
+        edits=known.edits + 1 if known else 0,
+    )
+
+
 class FeedbackStore(SqliteFile):
     """Feedback in one SQLite file; several processes may write."""
 
@@ -126,31 +162,15 @@ class FeedbackStore(SqliteFile):
         Raises:
             VidenceError: `invalid_input` for a text over 4,000 characters or a correction of a good answer.
         """
-        correction, comment = correction.strip(), comment.strip()
-        for name, text in (("correction", correction), ("comment", comment)):
-            if len(text) > MAX_TEXT:
-                raise invalid_input(f"The {name} has over {MAX_TEXT:,} characters", help="Shorten it.")
-        if rating == "up" and correction and correction.casefold() != run.short_answer.casefold():
-            raise invalid_input(
-                "A correction goes with a bad rating", help="Give --rating down, or leave it out."
-            )
-        now = at or datetime.now(UTC).isoformat(timespec="milliseconds")
         with self.open() as connection, connection:
             connection.execute("BEGIN IMMEDIATE")
             known = _one(connection, run.run_id, user)
-            item = Feedback(
-                run=run,
-                user=user,
-                rating=rating,
-                correction=correction,
-                comment=comment,
-                at=now,
-                first_at=known.first_at if known else now,
-                edits=known.edits + 1 if known else 0,
+            item = feedback_of(
+                run, rating, user=user, correction=correction, comment=comment, at=at, known=known
             )
             connection.execute(
                 "INSERT OR REPLACE INTO feedback (run_id, user, at, body) VALUES (?, ?, ?, ?)",
-                (run.run_id, user, now, item.model_dump_json()),
+                (run.run_id, user, item.at, item.model_dump_json()),
             )
         return item
 

@@ -112,6 +112,12 @@ class Settings(BaseModel):
         {}, description="Suffix to llama-index reader, for file types that Vidence does not read itself."
     )
 
+    server_database_url: str = Field(
+        "", repr=False, description="`postgresql://...` keeps runs and all else there, for several workers."
+    )
+    server_redis_url: str = Field(
+        "", repr=False, description="`redis://...` keeps events and rates there, for several workers."
+    )
     server_max_runs: int = Field(32, ge=1, description="Runs that one server works on at a time.")
     server_max_queued: int = Field(1_000, ge=1, description="Open runs beyond which new ones are refused.")
     server_max_body_bytes: int = Field(32_000_000, ge=1)

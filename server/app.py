@@ -45,16 +45,14 @@ from server.runs.engine import Engine, OpenServices, open_default
 from server.runs.execute import Parts
 from server.runs.ledger import RunLedger
 from server.runs.manager import RunManager
-from server.runs.recover import Presence
+from server.runs.recover import Presence, Unseen
 from server.security.audit import AuditLog
 from server.security.headers import SecurityHeaders
 from server.security.identify import open_identify
 from server.security.keys import KeyStore
 from server.security.limits import RateLimit
-from server.storage.database import Database
 from server.storage.images import OwnedImages
-from server.storage.schema import MIGRATIONS
-from server.stream.sql_log import SqlEventLog
+from server.storage.stores import Stores, open_stores
 
 ROUTERS: tuple[APIRouter, ...] = (
     runs.router,
@@ -94,7 +92,13 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with _opened(settings, open_services, identify) as context:
+        # Calls that wait for the one worker process wait in threads; the stores' calls must not queue behind.
+        pool = ThreadPoolExecutor(settings.server_max_runs * THREADS_A_RUN, thread_name_prefix="server")
+        asyncio.get_running_loop().set_default_executor(pool)
+        async with (
+            open_stores(settings) as stores,
+            _opened(settings, stores, open_services, identify) as context,
+        ):
             app.state.context = context
             yield
 
@@ -130,21 +134,16 @@ def create_app(
 
 @asynccontextmanager
 async def _opened(
-    settings: Settings, open_services: OpenServices, identify: Identify | None
+    settings: Settings, stores: Stores, open_services: OpenServices, identify: Identify | None
 ) -> AsyncIterator[ServerContext]:
-    """Open the stores at once and the models in the background; close all of it in turn."""
-    # Calls that wait for the one worker process wait in threads; the stores' calls must not queue behind.
-    pool = ThreadPoolExecutor(settings.server_max_runs * THREADS_A_RUN, thread_name_prefix="server")
-    asyncio.get_running_loop().set_default_executor(pool)
-    database = Database(settings.root / "server.db", MIGRATIONS)
-    await database.open()
-    log = SqlEventLog(database, settings.server_event_log)
+    """Start work over the open stores, with the models opening in the background; stop it in turn."""
+    database, log = stores.database, stores.log
     ledger = RunLedger(database, log)
     keys = KeyStore(database)
     jobs = JobStore(database)
-    engine = Engine(settings, open_services)
+    engine = Engine(settings, open_services, stores.run_store)
     worker = uuid.uuid4().hex
-    presence = Presence(settings.root / "workers", worker)
+    presence = Unseen() if stores.shared else Presence(settings.root / "workers", worker)
     answers = AnswerCache(settings, database, ledger, lambda: engine.services)
     manager = RunManager(settings, Parts(engine, ledger, log, answers), presence, worker)
     opening = asyncio.create_task(engine.open())
@@ -168,7 +167,8 @@ async def _opened(
             identify=identify or open_identify(settings, keys),
             keys=keys,
             audit=AuditLog(database),
-            rate=RateLimit(settings),
+            rate=RateLimit(settings, stores.windows),
+            feedback=stores.feedback,
             jobs=jobs,
             runner=runner,
         )
@@ -179,7 +179,6 @@ async def _opened(
         await manager.stop()
         await runner.stop()
         await engine.close()
-        await database.close()
 
 
 def _hosts(settings: Settings) -> list[str]:

@@ -12,6 +12,7 @@ import uvicorn
 
 from core.settings import Settings
 from server.app import create_app
+from server.storage.stores import check_stores
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -62,7 +63,11 @@ def serve(settings: Settings, host: str, port: int, *, on_start: Callable[[str],
         host: Where to listen.
         port: Where to listen; 0 for any free port.
         on_start: Called with the address once it is listening.
+
+    Raises:
+        VidenceError: `unavailable` when PostgreSQL or Redis is set and cannot be used.
     """
+    check_stores(settings)
     app = create_app(settings)
     config = uvicorn.Config(
         app,

@@ -17,8 +17,6 @@ from server.cli.output import emit_json, handle_errors, out_console
 from server.security.audit import AuditLog
 from server.security.keys import KeyStore
 from server.security.roles import PERMISSIONS, ROLES
-from server.storage.database import Database
-from server.storage.schema import MIGRATIONS
 
 T = TypeVar("T")
 ACTOR = "the command line"
@@ -159,7 +157,9 @@ def log(
 
 def _with_stores(work: Callable[[KeyStore, AuditLog], Awaitable[T]]) -> T:
     async def run() -> T:
-        database = Database(load_settings().root / "server.db", MIGRATIONS)
+        from server.storage.stores import open_database
+
+        database = open_database(load_settings())
         await database.open()
         try:
             return await work(KeyStore(database), AuditLog(database))

@@ -12,8 +12,7 @@ from pydantic import Field
 
 from core.contracts import RunResult
 from core.errors import not_found
-from core.feedback_store import MAX_TEXT, Feedback, FeedbackStore, Rating, rated_run
-from server.context import ServerContext
+from core.feedback_store import MAX_TEXT, Feedback, Rating, rated_run
 from server.http.bodies import Body
 from server.http.deps import Asks, Context, Reads, Trains
 from server.http.problem import documented
@@ -46,7 +45,7 @@ async def rate(body: FeedbackRequest, context: Context, caller: Asks) -> Feedbac
         await context.answers.index.forget(caller.owner, body.run_id, found.cached_from or body.run_id)
     rated = rated_run(found)
     return await asyncio.to_thread(
-        _store(context).put,
+        context.feedback.put,
         rated,
         body.rating,
         user=caller.owner,
@@ -58,7 +57,7 @@ async def rate(body: FeedbackRequest, context: Context, caller: Asks) -> Feedbac
 @router.get("/feedback/{run_id}", responses=documented(404))
 async def read_rating(run_id: str, context: Context, caller: Reads) -> Feedback:
     """Return one's own rating of a run."""
-    known = await asyncio.to_thread(_store(context).get, run_id, caller.owner)
+    known = await asyncio.to_thread(context.feedback.get, run_id, caller.owner)
     if known is None:
         raise not_found(f"No rating of run `{run_id}`", help="Give one: POST /v1/feedback.")
     return known
@@ -67,7 +66,7 @@ async def read_rating(run_id: str, context: Context, caller: Reads) -> Feedback:
 @router.delete("/feedback/{run_id}", status_code=204, responses=documented(404))
 async def take_back(run_id: str, context: Context, caller: Asks) -> Response:
     """Take one's own rating back."""
-    if not await asyncio.to_thread(_store(context).delete, run_id, caller.owner):
+    if not await asyncio.to_thread(context.feedback.delete, run_id, caller.owner):
         raise not_found(f"No rating of run `{run_id}`", help="There is nothing to take back.")
     return Response(status_code=204)
 
@@ -86,11 +85,7 @@ async def export(
     await context.audit.append(caller.actor, "feedback.exported", since)
 
     def lines() -> Iterator[str]:
-        for item in _store(context).all(since=since):
+        for item in context.feedback.all(since=since):
             yield item.model_dump_json() + "\n"
 
     return StreamingResponse(lines(), media_type="application/x-ndjson")
-
-
-def _store(context: ServerContext) -> FeedbackStore:
-    return FeedbackStore.under(context.settings.root)

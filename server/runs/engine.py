@@ -6,13 +6,15 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from core.contracts import Evidence, RunResult
 from core.errors import VidenceError, unavailable
-from core.run_store import SqliteRunStore
+from core.run_store import RunStore, SqliteRunStore
 from core.settings import Settings
 from core.system_errors import system_error
+from server.storage.stores import saver_of
 
 if TYPE_CHECKING:
     from graph.services import Services
@@ -35,10 +37,14 @@ class Engine:
     Args:
         settings: The server's settings.
         open_services: Builds the services; tests give their own.
+        store: Evidence and journal that all workers share; by default the services'.
     """
 
-    def __init__(self, settings: Settings, open_services: OpenServices = open_default) -> None:
+    def __init__(
+        self, settings: Settings, open_services: OpenServices = open_default, store: RunStore | None = None
+    ) -> None:
         self._settings = settings
+        self._store = store
         self._open_services = open_services
         self._stack = AsyncExitStack()
         self._graph: Any = None
@@ -58,11 +64,13 @@ class Engine:
         """Import, open and warm up; `ready` is set at the end, or `failure` says why not."""
         try:
             build = await asyncio.to_thread(_import_graph)
-            services = self._services = await asyncio.to_thread(self._open_services, self._settings)
+            services = await asyncio.to_thread(self._open_services, self._settings)
             self._stack.push_async_callback(asyncio.to_thread, services.close)
-            open_saver = await asyncio.to_thread(_import_saver)
-            path = self._settings.root / "checkpoints.db"
-            self._saver = await self._stack.enter_async_context(open_saver(path))
+            if self._store is not None:
+                services = replace(services, store=self._store)
+            self._services = services
+            open_saver = await asyncio.to_thread(saver_of, self._settings)
+            self._saver = await self._stack.enter_async_context(open_saver())
             self._graph = await asyncio.to_thread(
                 build, self._settings, checkpointer=self._saver, services=services
             )
@@ -123,12 +131,6 @@ def _import_graph() -> Any:
     from graph.app import build_graph
 
     return build_graph
-
-
-def _import_saver() -> Any:
-    from server.storage.checkpoints import open_saver
-
-    return open_saver
 
 
 def _warm(services: Services) -> None:

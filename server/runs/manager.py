@@ -13,8 +13,9 @@ from core.errors import VidenceError, not_found, unavailable
 from core.settings import Settings
 from server.runs.execute import Outcome, Parts, conclude, drive
 from server.runs.records import Lease, LeaseLost, NewRun, Reply, Run, RunSpec
-from server.runs.recover import Presence
-from server.stream.wake import wait_for
+from server.runs.recover import Presence, Unseen
+from server.stream.log import CANCELS
+from server.stream.wake import Wake, wait_for
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ class _Active:
 class RunManager:
     """Starts, continues, cancels and resumes runs; `start` before use, `stop` at the end."""
 
-    def __init__(self, settings: Settings, parts: Parts, presence: Presence, worker: str) -> None:
+    def __init__(self, settings: Settings, parts: Parts, presence: Presence | Unseen, worker: str) -> None:
         self._settings = settings
         self._parts = parts
         self._presence = presence
@@ -49,6 +50,7 @@ class RunManager:
         # Cancelled while they were on their way from the ledger to a task.
         self._unwanted: set[str] = set()
         self._kick = asyncio.Event()
+        self._ends = Wake()
         self._loops: list[asyncio.Task[None]] = []
         self.draining = False
 
@@ -104,9 +106,10 @@ class RunManager:
             )
 
     def check_accepting(self) -> None:
-        """Raise `unavailable` while the server drains, or when its models could not be opened."""
+        """Raise `unavailable` while the server drains, without its models, or while events cannot be kept."""
         if self.draining:
             raise unavailable("The server is stopping", help="Ask again in a moment.")
+        self._parts.log.check()
         failure = self._parts.engine.failure
         if failure is not None:
             raise unavailable(f"The server did not start well: {failure.message}", help=failure.help)
@@ -126,6 +129,7 @@ class RunManager:
         if not run.ended and not self._stop_work(run_id):
             self._unwanted.add(run_id)
             self._kick.set()
+            await self._parts.log.nudge(CANCELS)  # the worker that has it
         return run
 
     async def resume(self, owner: str, run_id: str, text: str) -> Run:
@@ -151,7 +155,8 @@ class RunManager:
         """Return a run once it ended or waits for a reply, or as it is after some seconds."""
         deadline = time.monotonic() + seconds
         while True:
-            signal = self._parts.log.signal(run_id)
+            # Of a run of this worker the end alone counts; of others' each event is worth a look.
+            signal = (self._ends if run_id in self._active else self._parts.log).signal(run_id)
             run = await self._parts.ledger.get(run_id, owner)
             if run is None:
                 raise unknown_run(run_id)
@@ -214,6 +219,7 @@ class RunManager:
             log.exception("The end of run %s could not be kept; its lease will run out", run.run_id)
         finally:
             del self._active[run.run_id]
+            self._ends.notify(run.run_id)
             self._kick.set()
 
     def _stop_work(self, run_id: str) -> bool:
@@ -260,7 +266,7 @@ class RunManager:
         """Renew leases; a run whose lease is gone is stopped, because another worker may have it."""
         renewed = time.monotonic()
         while True:
-            await asyncio.sleep(self._lease.seconds / 3)
+            await wait_for(self._parts.log.signal(CANCELS), self._lease.seconds / 3)
             if not self._active:
                 renewed = time.monotonic()
                 continue

@@ -71,6 +71,20 @@ async def missed(run: Run, snapshot: Any, log: EventLog, evidence: Lookup) -> tu
     return translator, drafts
 
 
+class Unseen:
+    """The presence of workers that share no machine: only their leases tell that they are gone."""
+
+    async def enter(self) -> None:
+        """Do nothing."""
+
+    async def leave(self) -> None:
+        """Do nothing."""
+
+    async def gone(self) -> list[str]:
+        """Return none: nobody can be known to be gone."""
+        return []
+
+
 class Presence:
     """A lock file a worker, which the system lets go of when the process dies, however it dies.
 

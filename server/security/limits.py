@@ -11,6 +11,7 @@ import time
 from limits import RateLimitItemPerMinute
 from limits.aio.storage import MemoryStorage, Storage
 from limits.aio.strategies import MovingWindowRateLimiter
+from limits.errors import StorageError
 from starlette.exceptions import HTTPException
 
 from core.settings import Settings
@@ -27,16 +28,28 @@ class RateLimit:
     def __init__(self, settings: Settings, storage: Storage | None = None) -> None:
         rate = settings.server_requests_per_minute
         self._item = RateLimitItemPerMinute(rate) if rate else None
-        self._windows = MovingWindowRateLimiter(storage or MemoryStorage())
+        self._own = MovingWindowRateLimiter(MemoryStorage())
+        self._shared = MovingWindowRateLimiter(storage) if storage is not None else None
 
     async def hit(self, owner: str) -> None:
         """Count a request; raises 429, with the seconds to wait, when it is one too many."""
-        if self._item is None or await self._windows.hit(self._item, owner):
+        if self._item is None:
             return
-        stats = await self._windows.get_window_stats(self._item, owner)
-        wait = max(1, math.ceil(stats.reset_time - time.time()))
-        raise HTTPException(
-            429,
-            f"More than {self._item.amount} requests in a minute. Wait {wait} s.",
-            headers={"Retry-After": str(wait)},
-        )
+        try:
+            wait = await self._wait(self._shared or self._own, owner)
+        except StorageError:
+            wait = await self._wait(self._own, owner)  # Redis is away: each worker counts for itself
+        if wait:
+            raise HTTPException(
+                429,
+                f"More than {self._item.amount} requests in a minute. Wait {wait} s.",
+                headers={"Retry-After": str(wait)},
+            )
+
+    async def _wait(self, windows: MovingWindowRateLimiter, owner: str) -> int:
+        """Count a request; return 0, or the seconds to wait when it is one too many."""
+        assert self._item is not None
+        if await windows.hit(self._item, owner):
+            return 0
+        stats = await windows.get_window_stats(self._item, owner)
+        return max(1, math.ceil(stats.reset_time - time.time()))

@@ -64,6 +64,20 @@ class GroupedDatabase(ABC):
         assert self._readers is not None, "open() comes first"
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
 
+    def write_here(self, work: Work[T]) -> T:
+        """Do what `write` does from a thread, which waits for it."""
+        done: Future[T] = Future()
+        self._waiting.put((work, done))
+        return done.result()
+
+    def read_here(self, work: Work[T]) -> T:
+        """Do what `read` does in the calling thread."""
+        return self._read(work)
+
+    @abstractmethod
+    def now(self) -> float:
+        """Return seconds since 1970 by the clock that all workers of this database share."""
+
     @abstractmethod
     def _prepare(self) -> None: ...
 

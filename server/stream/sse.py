@@ -28,7 +28,7 @@ from sse_starlette.event import ServerSentEvent
 from sse_starlette.sse import EventSourceResponse, SendTimeoutError
 from starlette.types import Receive, Scope, Send
 
-from core.errors import invalid_input
+from core.errors import VidenceError, invalid_input
 from server.clock import iso_now
 from server.runs.records import Run
 from server.stream.events import LAST, Draft, Event, Gap, encode
@@ -76,14 +76,15 @@ async def open_stream(
     Raises:
         VidenceError: `invalid_input` when the run has not reached `after`.
     """
-    page = await log.read(run.run_id, after, limit=1)
-    if after > page.last_seq:
-        raise invalid_input(
-            f"Event {after} does not exist: the run's last is {page.last_seq}",
-            help="Send the id of the last event that you have of this run.",
-        )
-    if page.closed and after == page.last_seq:
-        return Response(status_code=204)
+    if after:
+        page = await log.read(run.run_id, after, limit=1)
+        if after > page.last_seq:
+            raise invalid_input(
+                f"Event {after} does not exist: the run's last is {page.last_seq}",
+                help="Send the id of the last event that you have of this run.",
+            )
+        if page.closed and after == page.last_seq:
+            return Response(status_code=204)
     reader = Reader(run, after, log)
     return RunStream(reader, options, on_gone)
 
@@ -141,7 +142,13 @@ class Reader:
         """Yield the events after the reader's place, as they come."""
         while not self.ended:
             signal = self._log.signal(self.run.run_id)
-            page = await self._log.read(self.run.run_id, self._after)
+            try:
+                page = await self._log.read(self.run.run_id, self._after)
+            except VidenceError as error:
+                if error.kind != "unavailable":
+                    raise
+                await wait_for(signal, ELSEWHERE_S)  # the client keeps its place while the log is away
+                continue
             gap = _gap(self.run, self._after, page)
             if gap is not None:
                 self._after = gap.seq
@@ -153,7 +160,8 @@ class Reader:
                 yield event
             if page.closed and self._after >= page.last_seq:
                 self.ended = True  # also where only a gap was left to tell
-            if not page.events and not self.ended:
+            if not self.ended and (self._after >= page.last_seq or not page.events):
+                # The signal was taken before the read: whatever was written since has set it.
                 await wait_for(signal, ELSEWHERE_S)
 
 

@@ -25,6 +25,11 @@ class Wake:
         if waiting is not None:
             waiting.set()
 
+    def notify_all(self) -> None:
+        """Wake everyone: something may have been missed."""
+        for run_id in list(self._signals):
+            self.notify(run_id)
+
 
 async def wait_for(signal: asyncio.Event, seconds: float) -> None:
     """Wait for a signal, or for the time to pass.

@@ -1,0 +1,61 @@
+"""Redis for the server: one client, whose failures are all of one kind."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from core.errors import VidenceError, unavailable
+
+if TYPE_CHECKING:
+    import redis.asyncio
+
+PATIENCE_S = 1.0
+"""How long a command may take: after it, what is kept elsewhere goes on without Redis."""
+
+
+def open_redis(url: str) -> redis.asyncio.Redis:
+    """Return a client; nothing is sent yet. Raises `unavailable` for a missing package or an odd address."""
+    try:
+        import redis.asyncio
+        from redis.asyncio.retry import Retry
+        from redis.backoff import NoBackoff
+    except ImportError as error:
+        raise missing("redis", "VIDENCE_SERVER_REDIS_URL") from error
+    try:
+        # Once more: a connection of the pool may be one that a restart broke.
+        found: Any = redis.asyncio.Redis.from_url(
+            url,
+            socket_timeout=PATIENCE_S,
+            socket_connect_timeout=PATIENCE_S,
+            retry=Retry(NoBackoff(), 1),
+            decode_responses=True,
+        )
+    except ValueError as error:
+        raise redis_away(error) from error
+    client: redis.asyncio.Redis = found
+    return client
+
+
+def failures() -> tuple[type[Exception], ...]:
+    """Return what a client raises while its server is away, loading, full or read only."""
+    import redis
+
+    return (redis.RedisError, OSError, TimeoutError)
+
+
+def redis_away(error: Exception) -> VidenceError:
+    """Return the error of a server that cannot be used; it names no address, which may hold a password."""
+    reason = next(iter(str(error).splitlines()), "") or type(error).__name__
+    return unavailable(
+        f"Redis cannot be used: {reason}",
+        help="Start it, or change VIDENCE_SERVER_REDIS_URL; empty keeps events in the database.",
+    )
+
+
+def missing(package: str, setting: str) -> VidenceError:
+    """Return the error of a setting whose package is not installed."""
+    return unavailable(
+        f"{setting} is set, and the package {package} is not installed",
+        help=f"pip install 'vidence[serve,stores]', or leave {setting} empty for one worker.",
+        retryable=False,
+    )
