@@ -1,15 +1,14 @@
 """Fetching by URL without being led astray: public addresses only, checked again at every redirect.
 
-A host is resolved here, every address it has must be public, and the connection goes to the address
-that was checked, so that a name cannot change its meaning in between (DNS rebinding). Proxies, `.netrc`,
-cookies and credentials are never used. Hosts of a private network are reached only when a setting names
-them.
+A host is resolved here, every address it has must be public, its port the web's, and the connection goes to
+the address that was checked, so that a name cannot change its meaning in between (DNS rebinding). Proxies,
+`.netrc`, cookies and credentials are never used. Hosts of a private network are reached only when a setting
+names them.
 """
 
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import re
 import socket
 import zlib
@@ -18,20 +17,18 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from core.addresses import is_public, is_web_port
 from core.errors import VidenceError, invalid_input, not_found, unavailable
 from core.media import sniff
 
 if TYPE_CHECKING:
     import httpx
 
-    Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-
 _AGENT = "Vidence/0.1"
 _MAX_URL = 2048
 _MAX_ADDRESSES = 3
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _HOST = re.compile(r"[\w.:-]+")
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _ENCODINGS = {"": None, "identity": None, "gzip": zlib.MAX_WBITS | 16, "deflate": zlib.MAX_WBITS}
 
 
@@ -76,8 +73,8 @@ async def fetch_async(url: str, policy: FetchPolicy, *, etag: str = "", last_mod
         last_modified: The same, for servers without ETags.
 
     Raises:
-        VidenceError: `blocked` for a private address, `invalid_input` for a bad URL or a body over the
-            limit, `not_found`, `rate_limited`, `timeout` or `unavailable`.
+        VidenceError: `blocked` for a private address or a port of another protocol, `invalid_input` for a bad
+            URL or a body over the limit, `not_found`, `rate_limited`, `timeout` or `unavailable`.
     """
     known = {"If-None-Match": etag, "If-Modified-Since": last_modified}
     headers = {name: value for name, value in known.items() if value}
@@ -109,20 +106,26 @@ async def public_addresses(host: str, port: int, policy: FetchPolicy) -> list[st
     """Resolve a host and return its addresses when all of them may be connected to.
 
     Raises:
-        VidenceError: `blocked` when one of them is not public and the policy does not name the host;
-            `unavailable` when the name does not resolve.
+        VidenceError: `blocked` when one of them is not public, or the port not the web's, and the policy does
+            not name the host; `unavailable` when the name does not resolve.
     """
-    loop = asyncio.get_running_loop()
+    named = bool({host.lower(), f"{host.lower()}:{port}"} & policy.allowed_hosts)
+    if not named and not is_web_port(port):
+        raise VidenceError(
+            "blocked",
+            f"Port {port} is not one that files are fetched from",
+            help="Use 80, 443 or a free port above 1023; for a host of yours, name "
+            f"`{host}:{port}` in VIDENCE_FETCH_ALLOWED_HOSTS.",
+        )
     try:
-        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        addresses = await resolve(host, port)
     except (OSError, UnicodeError) as error:
         raise unavailable(
             f"The host `{host}` cannot be resolved", help="Check the address and the network."
         ) from error
-    addresses = list(dict.fromkeys(str(item[4][0]) for item in found))
-    if {host.lower(), f"{host.lower()}:{port}"} & policy.allowed_hosts:
+    if named:
         return addresses
-    if any(not is_public(address) for address in addresses):
+    if not addresses or any(not is_public(address) for address in addresses):
         raise VidenceError(
             "blocked",
             f"`{host}` is not on the public internet, so it is not fetched",
@@ -131,28 +134,10 @@ async def public_addresses(host: str, port: int, policy: FetchPolicy) -> list[st
     return addresses
 
 
-def is_public(address: str) -> bool:
-    """Return whether an address is on the public internet, whatever form it is wrapped in."""
-    try:
-        parsed = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return False
-    return all(item.is_global and not item.is_multicast for item in _meant(parsed))
-
-
-def _meant(address: Address) -> list[Address]:
-    """Return an address together with the IPv4 addresses that it carries to."""
-    if isinstance(address, ipaddress.IPv4Address):
-        return [address]
-    if address.ipv4_mapped:
-        return [address.ipv4_mapped]
-    if address.sixtofour:
-        return [address, address.sixtofour]
-    if address.teredo:
-        return [address, *address.teredo]
-    if address in _NAT64:
-        return [ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)]
-    return [address]
+async def resolve(host: str, port: int) -> list[str]:
+    """Return the addresses that a name, or an address in any form, stands for; raises `OSError`."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(item[4][0]) for item in found))
 
 
 async def _hop(url: str, policy: FetchPolicy, headers: Mapping[str, str]) -> Fetched | str:
@@ -161,7 +146,8 @@ async def _hop(url: str, policy: FetchPolicy, headers: Mapping[str, str]) -> Fet
 
     target = _parsed(url)
     port = target.port or (443 if target.scheme == "https" else 80)
-    addresses = await public_addresses(target.host, port, policy)
+    # In its ASCII form, which is also the one that is sent: two readings of a name could be two hosts.
+    addresses = await public_addresses(target.raw_host.decode("ascii"), port, policy)
     failed: Exception | None = None
     for address in addresses[:_MAX_ADDRESSES]:
         # Built in a thread: loading certificates reads files. A new one each time carries no cookies.
@@ -298,7 +284,7 @@ def _parsed(url: str) -> httpx.URL:
         raise wrong from error
     if target.scheme not in ("http", "https") or not _HOST.fullmatch(target.host):
         raise wrong
-    if not 0 < (target.port or 80) < 65536:
+    if target.port is not None and not 0 < target.port < 65536:
         raise wrong
     if target.userinfo:
         raise invalid_input(
