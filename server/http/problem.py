@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -51,6 +52,7 @@ _BY_STATUS = {
     403: "blocked",
     404: "not_found",
     405: "method_not_allowed",
+    408: "timeout",
     413: "too_large",
     429: "rate_limited",
     503: "unavailable",
@@ -161,8 +163,8 @@ def _methods(app: FastAPI, request: Request) -> list[str]:
     """Return the methods of an address; several routes may share it, each with its own."""
     found = {
         method
-        for route in app.routes
-        if isinstance(route, Route) and route.path_regex.match(request.url.path)
+        for route in iter_route_contexts(app.routes)
+        if isinstance(route.original_route, Route) and route.path_regex.match(request.url.path)
         for method in route.methods or ()
     }
     return sorted(found)
@@ -171,13 +173,15 @@ def _methods(app: FastAPI, request: Request) -> list[str]:
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return the `responses` of a route that may answer with these problem statuses.
 
-    Every route that asks who calls may refuse them, and may be called too often.
+    Every route that asks who calls may refuse them, and may be called too often; one whose body may be too
+    large may also wait for it too long.
     """
+    slow = {408} if 413 in statuses else set()
     return {
         status: {
             "model": Problem,
             "description": _TITLES.get(_BY_STATUS.get(status, "invalid_input"), "Problem"),
             "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
         }
-        for status in sorted({*statuses, 401, 403, 429})
+        for status in sorted({*statuses, *slow, 401, 403, 429})
     }

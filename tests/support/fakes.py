@@ -80,6 +80,12 @@ class FakeCollections:
     def version(self, name: str) -> str:
         return "1"
 
+    def names(self) -> list[str]:
+        return []
+
+    def describe(self) -> list[Any]:
+        return []
+
     def image_meaning(self, pixels: Any) -> Any:
         raise unavailable("This fake knows no images", help="Use real collections.")
 
