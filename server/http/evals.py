@@ -6,14 +6,26 @@ import asyncio
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from pydantic import BaseModel, Field, StringConstraints
 
 from core.errors import VidenceError
 from server.context import ServerContext
 from server.http.bodies import Body
 from server.http.deps import Context, Evaluates
-from server.http.jobs import JobId, JobList, JobLog, begin, listed, log_of, new_job_id, own_job, stopped
+from server.http.jobs import (
+    After,
+    JobId,
+    JobList,
+    JobLog,
+    Paged,
+    begin,
+    listed,
+    log_of,
+    new_job_id,
+    own_job,
+    stopped,
+)
 from server.http.problem import documented
 from server.jobs.records import Job
 
@@ -75,14 +87,9 @@ async def run(body: EvalRequest, context: Context, caller: Evaluates) -> Job:
 
 
 @router.get("/run", responses=documented(422))
-async def list_runs(
-    context: Context,
-    caller: Evaluates,
-    before: Annotated[int, Query(ge=0, le=2**62)] = 0,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-) -> JobList:
+async def list_runs(context: Context, caller: Evaluates, page: Paged) -> JobList:
     """List the caller's evaluations, the newest first."""
-    return await listed(context, caller, "eval", before, limit)
+    return await listed(context, caller, "eval", page)
 
 
 @router.get("/results/{job_id}", responses=documented(404, 422))
@@ -93,9 +100,7 @@ async def results(job_id: JobId, context: Context, caller: Evaluates) -> EvalRes
 
 
 @router.get("/results/{job_id}/log", responses=documented(404, 422))
-async def read_log(
-    job_id: JobId, context: Context, caller: Evaluates, after: Annotated[int, Query(ge=0, le=2**62)] = 0
-) -> JobLog:
+async def read_log(job_id: JobId, context: Context, caller: Evaluates, after: After = 0) -> JobLog:
     """Return what an evaluation printed."""
     return await log_of(context, await own_job(context, caller, job_id, "eval"), after)
 

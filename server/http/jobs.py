@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
+from fastapi import Depends, Query
 from fastapi import Path as InPath
 from pydantic import BaseModel, Field
 
@@ -16,6 +18,7 @@ from server.http.caller import Caller
 from server.jobs.records import Job, JobKind
 
 JobId = Annotated[str, InPath(pattern=r"^[0-9a-f]{32}$")]
+After = Annotated[int, Query(ge=0, le=2**62)]
 LOG_PAGE = 65_536
 
 
@@ -31,6 +34,17 @@ class JobLog(BaseModel):
 
     text: str
     next: int = Field(description="Bytes so far.")
+
+
+@dataclass(frozen=True)
+class Page:
+    """Which part of a list is asked for."""
+
+    before: Annotated[int, Query(ge=0, le=2**62)] = 0
+    limit: Annotated[int, Query(ge=1, le=200)] = 50
+
+
+Paged = Annotated[Page, Depends()]
 
 
 def new_job_id() -> str:
@@ -53,10 +67,10 @@ async def begin(
     return job
 
 
-async def listed(context: ServerContext, caller: Caller, kind: JobKind, before: int, limit: int) -> JobList:
+async def listed(context: ServerContext, caller: Caller, kind: JobKind, page: Page) -> JobList:
     """Return a page of the caller's jobs."""
-    jobs = await context.jobs.list(caller.owner, kind, before=before, limit=limit)
-    return JobList(jobs=jobs, next=jobs[-1].place if len(jobs) == limit else None)
+    jobs = await context.jobs.list(caller.owner, kind, before=page.before, limit=page.limit)
+    return JobList(jobs=jobs, next=jobs[-1].place if len(jobs) == page.limit else None)
 
 
 async def own_job(context: ServerContext, caller: Caller, job_id: str, kind: JobKind) -> Job:

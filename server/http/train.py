@@ -5,14 +5,26 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from pydantic import Field, StringConstraints
 
 from core.errors import not_found
 from server.context import ServerContext
 from server.http.bodies import Body
 from server.http.deps import Context, Trains
-from server.http.jobs import JobId, JobList, JobLog, begin, listed, log_of, new_job_id, own_job, stopped
+from server.http.jobs import (
+    After,
+    JobId,
+    JobList,
+    JobLog,
+    Paged,
+    begin,
+    listed,
+    log_of,
+    new_job_id,
+    own_job,
+    stopped,
+)
 from server.http.problem import documented
 from server.jobs.records import Job
 
@@ -46,14 +58,9 @@ async def create(body: TrainRequest, context: Context, caller: Trains) -> Job:
 
 
 @router.get("/jobs", responses=documented(422))
-async def list_jobs(
-    context: Context,
-    caller: Trains,
-    before: Annotated[int, Query(ge=0, le=2**62)] = 0,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-) -> JobList:
+async def list_jobs(context: Context, caller: Trains, page: Paged) -> JobList:
     """List the caller's training jobs, the newest first."""
-    return await listed(context, caller, "train", before, limit)
+    return await listed(context, caller, "train", page)
 
 
 @router.get("/jobs/{job_id}", responses=documented(404, 422))
@@ -63,9 +70,7 @@ async def read(job_id: JobId, context: Context, caller: Trains) -> Job:
 
 
 @router.get("/jobs/{job_id}/log", responses=documented(404, 422))
-async def read_log(
-    job_id: JobId, context: Context, caller: Trains, after: Annotated[int, Query(ge=0, le=2**62)] = 0
-) -> JobLog:
+async def read_log(job_id: JobId, context: Context, caller: Trains, after: After = 0) -> JobLog:
     """Return what a training job printed."""
     return await log_of(context, await own_job(context, caller, job_id, "train"), after)
 
