@@ -9,10 +9,14 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import struct
+import threading
 import warnings
+import zlib
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import numpy as np
@@ -24,7 +28,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP")
+LARGE_PIXELS = 16_000_000
+"""Images larger than this are decoded one at a time: one of 100 million pixels takes 0.7 GB for a moment."""
+MAX_SCANS = 100
+"""A progressive JPEG has about ten; each of thousands of empty ones costs a pass over the whole picture."""
+_ROWS = 256
 _HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"mif1", b"msf1", b"heim", b"heis", b"avif")
+_BROKEN = (OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, ArithmeticError, RuntimeError,
+           MemoryError, struct.error, zlib.error)  # fmt: skip
+"""What Pillow's readers raise on broken files: they share no error type of their own."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +56,7 @@ class ImageStore:
         self._root = root
         self._max_bytes = max_bytes
         self._max_pixels = max_pixels
+        self._large = threading.Lock()
 
     def add_path(self, path: str | Path) -> StoredImage:
         """Check, normalise and keep the image file at `path`.
@@ -126,8 +139,8 @@ class ImageStore:
             )
         try:
             with warnings.catch_warnings():
-                # Our own pixel limit below decides; Pillow's warning would only repeat it.
-                warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+                # Our own pixel limit below decides, and what else Pillow warns of is refused or left out here.
+                warnings.simplefilter("ignore")
                 with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
                     pixels = opened.width * opened.height
                     if pixels > self._max_pixels:
@@ -136,9 +149,14 @@ class ImageStore:
                             f"{self._max_pixels:,}: {source}",
                             help="Scale it down, or raise VIDENCE_MAX_IMAGE_PIXELS.",
                         )
-                    opened.seek(0)
-                    opened.load()
-                    return _to_rgb(ImageOps.exif_transpose(opened))
+                    if opened.format == "JPEG" and data.count(b"\xff\xda") > MAX_SCANS:
+                        raise invalid_input(
+                            f"The JPEG has more than {MAX_SCANS} scans: {source}", help="Save it again."
+                        )
+                    with self._large if pixels > LARGE_PIXELS else nullcontext():
+                        opened.seek(0)
+                        opened.load()
+                        return _to_rgb(ImageOps.exif_transpose(opened))
         except VidenceError:
             raise
         except UnidentifiedImageError as error:
@@ -151,7 +169,7 @@ class ImageStore:
                 f"The image has too many pixels to open safely: {source}",
                 help="Scale it down, or raise VIDENCE_MAX_IMAGE_PIXELS.",
             ) from error
-        except (OSError, SyntaxError, ValueError, EOFError, IndexError) as error:
+        except _BROKEN as error:
             raise invalid_input(
                 f"The image is broken or cut short: {source} ({error})",
                 help="Export or download the file again.",
@@ -167,14 +185,22 @@ class ImageStore:
 def _to_rgb(picture: Image.Image) -> Image.Image:
     """Convert any mode to 8-bit RGB: 16-bit grey is scaled, transparency is laid on white."""
     if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
-        values = np.asarray(picture, dtype=np.float64)
-        # 16-bit files use the whole range; 32-bit ones (scientific) use whatever they use.
-        low, high = (0.0, 65535.0) if picture.mode != "F" else (values.min(), values.max())
-        scaled = (values - low) / max(high - low, 1e-9) * 255.0
-        return Image.fromarray(np.clip(scaled, 0, 255).astype(np.uint8)).convert("RGB")
+        return Image.fromarray(_eight_bits(np.asarray(picture), picture.mode)).convert("RGB")
     if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
         layer = picture.convert("RGBA")
         canvas = Image.new("RGBA", layer.size, "white")
         return Image.alpha_composite(canvas, layer).convert("RGB")
     converted = picture.convert("RGB")
-    return Image.frombytes("RGB", converted.size, converted.tobytes())
+    converted.info = {}  # profiles, texts and dates: saving would write them
+    return converted
+
+
+def _eight_bits(values: NDArray[Any], mode: str) -> NDArray[np.uint8]:
+    """Scale 16 and 32 bits to 8, some rows at a time: the numbers between take eight times the room."""
+    # 16-bit files use the whole range; 32-bit ones (scientific) use whatever they use.
+    low, high = (0.0, 65535.0) if mode != "F" else (float(values.min()), float(values.max()))
+    scaled = np.empty(values.shape, dtype=np.uint8)
+    for top in range(0, len(values), _ROWS):
+        rows = (values[top : top + _ROWS].astype(np.float64) - low) / max(high - low, 1e-9) * 255.0
+        scaled[top : top + _ROWS] = np.clip(rows, 0, 255)
+    return scaled

@@ -121,6 +121,9 @@ class Settings(BaseModel):
     server_max_runs: int = Field(32, ge=1, description="Runs that one server works on at a time.")
     server_max_queued: int = Field(1_000, ge=1, description="Open runs beyond which new ones are refused.")
     server_max_body_bytes: int = Field(32_000_000, ge=1)
+    server_body_patience_s: float = Field(
+        20.0, gt=0, description="Seconds that a body may take; then 10 kB a second are the least."
+    )
     server_event_log: int = Field(1_000, ge=16, description="Events kept of a run; the oldest go first.")
     server_event_days: float = Field(7.0, gt=0, description="How long the events of an ended run are kept.")
     server_heartbeat_s: float = Field(15.0, gt=0)

@@ -37,6 +37,7 @@ from server.http import (
     vqa,
 )
 from server.http.caller import Identify
+from server.http.deps import admit
 from server.http.limits import BodyLimit
 from server.jobs.runner import JobRunner
 from server.jobs.store import JobStore
@@ -110,7 +111,12 @@ def create_app(
         docs_url=None,  # these pages load scripts from elsewhere
         redoc_url=None,
     )
-    app.add_middleware(BodyLimit, limit=settings.server_max_body_bytes)
+    app.add_middleware(
+        BodyLimit,
+        limit=settings.server_max_body_bytes,
+        patience_s=settings.server_body_patience_s,
+        admit=admit,
+    )
     app.add_middleware(SecurityHeaders)
     if settings.server_cors_origins:
         app.add_middleware(

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request, Security
 from fastapi.security import SecurityScopes
+from starlette.types import Scope
 
 from server.context import ServerContext
 from server.http.caller import Caller
@@ -23,11 +24,17 @@ Context = Annotated[ServerContext, Depends(get_context)]
 
 async def get_caller(request: Request, context: Context, scopes: SecurityScopes) -> Caller:
     """Return who calls; raises 401 without credentials, 403 without the permission, 429 over the rate."""
-    caller = await context.identify(request)
+    caller: Caller = getattr(request.state, "caller", None) or await context.identify(request)
     await context.rate.hit(caller.owner)
     for permission in scopes.scopes:
         require(caller, permission)  # type: ignore[arg-type]
     return caller
+
+
+async def admit(scope: Scope) -> None:
+    """Find out who sends a body before it is read; raises 401. `get_caller` uses what was found."""
+    context: ServerContext = scope["app"].state.context
+    scope.setdefault("state", {})["caller"] = await context.identify(Request(scope))
 
 
 Reads = Annotated[Caller, Security(get_caller, scopes=["read"])]

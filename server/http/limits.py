@@ -1,6 +1,10 @@
-"""The size of a request's body, checked before and while it is read, so that memory stays flat."""
+"""Bodies of requests: who sends one, how large it is, and how slowly it comes, before it is kept."""
 
 from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
@@ -9,16 +13,28 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from server.http.problem import Problem, respond
 
+Admit = Callable[[Scope], Awaitable[None]]
+LEAST_RATE = 10_000
+"""Bytes a second that a body has to come with on the whole, once its time of grace is over."""
+
 
 class BodyLimit:
-    """Refuses bodies over `limit` bytes with 413.
+    """Refuses bodies over `limit` bytes with 413, and those that come too slowly with 408.
 
-    Starlette's own middleware does the same and answers in plain text; ours answers with a problem document.
+    Starlette's own middleware does the first and answers in plain text; ours answers with a problem document.
+
+    Args:
+        app: What the request is for.
+        limit: Bytes.
+        patience_s: Seconds that a body may take before its rate counts.
+        admit: Called before the first byte of a body is read; raises 401 for a caller who is not known.
     """
 
-    def __init__(self, app: ASGIApp, limit: int) -> None:
+    def __init__(self, app: ASGIApp, limit: int, patience_s: float, admit: Admit) -> None:
         self._app = app
         self._limit = limit
+        self._patience_s = patience_s
+        self._admit = admit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, counting what is read of its body."""
@@ -29,11 +45,24 @@ class BodyLimit:
         if declared.isdecimal() and int(declared) > self._limit:
             await respond(self._problem(Request(scope).url.path))(scope, receive, send)
             return
-        seen = 0
+        began = time.monotonic()
+        seen, more = 0, True
 
         async def counted() -> Message:
-            nonlocal seen
-            message = await receive()
+            nonlocal seen, more
+            if not more:  # all of it is here: what comes now is that the client left
+                return await receive()
+            if not seen and (declared not in ("", "0") or "transfer-encoding" in Headers(scope=scope)):
+                await self._admit(scope)
+            patience = self._patience_s + seen / LEAST_RATE - (time.monotonic() - began)
+            try:
+                async with asyncio.timeout(max(0.0, patience)):
+                    message = await receive()
+            except TimeoutError:
+                raise HTTPException(
+                    408, "The body came too slowly", headers={"Connection": "close"}
+                ) from None
+            more = message["type"] == "http.request" and message.get("more_body", False)
             seen += len(message.get("body", b""))
             if seen > self._limit:
                 raise HTTPException(413, f"The body is over the limit of {self._limit:,} bytes")

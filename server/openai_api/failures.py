@@ -100,5 +100,5 @@ def _body(error: VidenceError, status: int, *, param: str | None = None, code: s
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return the `responses` of a route that may answer with these statuses."""
-    always = {401, 403, 429}
+    always = {401, 403, 429} | ({408} if 413 in statuses else set())
     return {status: {"model": ErrorReply, "description": "Failed"} for status in sorted({*statuses} | always)}
