@@ -6,7 +6,7 @@ VLLM ?= .venv-vllm
 BIN := $(VENV)/bin
 # `make demo` needs no torch; the `ml` extra takes it from VIDENCE_TORCH_SPEC.
 VIDENCE_TORCH_SPEC ?= torch==2.13.0
-EXTRAS := vision,rag,llm,evals,demo,serve,stores,dev
+EXTRAS := vision,rag,llm,evals,demo,serve,stores,otel,dev
 
 .PHONY: eval-gate eval-base help setup setup-ml setup-ragas setup-vllm serve-vllm-test demo demo-server test test-ml test-marked lint typecheck format dev schemas diagram bench bench-retrieval eval finetune-smoke clean
 

@@ -149,6 +149,15 @@ class Settings(BaseModel):
     server_hosts: tuple[str, ...] = Field(
         (), description="Names that the server answers to; without keys this machine's alone."
     )
+    server_metrics_public: bool = Field(
+        False, description="Whether `/metrics` answers without a key; with keys it asks for `metrics`."
+    )
+    server_log_format: Literal["text", "json"] = "text"
+    otel_endpoint: str = Field(
+        "",
+        pattern=r"^$|^https?://",
+        description="An OpenTelemetry collector (OTLP over HTTP); empty: no traces.",
+    )
     server_drain_s: float = Field(30.0, ge=0, description="Seconds that runs may go on after SIGTERM.")
     server_cache: Literal["semantic", "exact", "off"] = Field(
         "semantic", description="Whether answers are given again: to the same text, also to the same meaning."
@@ -170,6 +179,7 @@ class Settings(BaseModel):
     langsmith_project: str = Field(
         "vidence", min_length=1, description="What uploaded data sets and experiments begin with."
     )
+    langsmith_tracing: bool = Field(False, description="Whether the server sends traces of its runs.")
     langsmith_upload: bool = Field(False, description="Whether `eval run` uploads each finished run.")
 
     @property
@@ -198,15 +208,30 @@ class _EdgeSettings(Settings, BaseSettings):
             init_settings,
             env_settings,
             YamlConfigSettingsSource(settings_cls, yaml_file=path),
-            InitSettingsSource(settings_cls, _langsmith()),
+            InitSettingsSource(settings_cls, _langsmith() | _opentelemetry()),
         )
 
 
 def _langsmith() -> dict[str, Any]:
     """Return what LangSmith's own variables say, for users who have them set already."""
-    names = {"api_key": "API_KEY", "endpoint": "ENDPOINT", "workspace_id": "WORKSPACE_ID"}
+    names = {
+        "api_key": "API_KEY",
+        "endpoint": "ENDPOINT",
+        "workspace_id": "WORKSPACE_ID",
+        "tracing": "TRACING",
+    }
     said = {f"langsmith_{ours}": os.environ.get(f"LANGSMITH_{theirs}") for ours, theirs in names.items()}
     return {name: value for name, value in said.items() if value}
+
+
+def _opentelemetry() -> dict[str, Any]:
+    """Return the collector that OpenTelemetry's own variables name, unless they turn it off."""
+    off = os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true"
+    if off or os.environ.get("OTEL_TRACES_EXPORTER", "otlp") != "otlp":
+        return {}
+    traces = os.environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "").removesuffix("/v1/traces")
+    named = traces or os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", "")
+    return {"otel_endpoint": named} if named else {}
 
 
 def load_settings() -> Settings:

@@ -12,6 +12,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
+from core.calls import LISTENER
 from core.images import ImageStore
 from core.settings import Settings
 from server.cache.answers import AnswerCache
@@ -26,6 +27,7 @@ from server.http import (
     health,
     images,
     inference,
+    metrics,
     openapi,
     page,
     problem,
@@ -54,6 +56,8 @@ from server.security.keys import KeyStore
 from server.security.limits import RateLimit
 from server.storage.images import OwnedImages
 from server.storage.stores import Stores, open_stores
+from server.telemetry.middleware import Telemetered
+from server.telemetry.telemetry import Telemetry
 
 ROUTERS: tuple[APIRouter, ...] = (
     runs.router,
@@ -72,6 +76,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     evals.router,
     train.router,
     cache.router,
+    metrics.router,
 )
 """The routes under /v1, one file a resource; a new file is added here and nowhere else."""
 THREADS_A_RUN = 4
@@ -90,6 +95,7 @@ def create_app(
         open_services: Builds the agent's services; tests give their own.
         identify: Names the caller of a request; by default as the settings say.
     """
+    telemetry = Telemetry(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -98,7 +104,7 @@ def create_app(
         asyncio.get_running_loop().set_default_executor(pool)
         async with (
             open_stores(settings) as stores,
-            _opened(settings, stores, open_services, identify) as context,
+            _opened(settings, stores, open_services, identify, telemetry) as context,
         ):
             app.state.context = context
             yield
@@ -123,13 +129,15 @@ def create_app(
             CORSMiddleware,
             allow_origins=list(settings.server_cors_origins),
             allow_methods=["GET", "POST", "PUT", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "Last-Event-ID", "X-API-Key"],
-            expose_headers=["Location", "Retry-After", "X-Run-Id", "X-Thread-Id"],
+            allow_headers=["Authorization", "Content-Type", "Last-Event-ID", "X-API-Key", "X-Request-ID"],
+            expose_headers=["Location", "Retry-After", "X-Request-ID", "X-Run-Id", "X-Thread-Id"],
         )
-    # Outermost: a page elsewhere that has its name resolve to this machine reaches nothing.
+    # Outside the rest: a page elsewhere that has its name resolve to this machine reaches nothing.
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=_hosts(settings), www_redirect=False)
+    app.add_middleware(Telemetered, telemetry=telemetry)
     problem.install(app)
     app.include_router(health.router)
+    app.include_router(metrics.exposition)
     app.include_router(page.router)
     for router in ROUTERS:
         app.include_router(router, prefix="/v1")
@@ -140,19 +148,27 @@ def create_app(
 
 @asynccontextmanager
 async def _opened(
-    settings: Settings, stores: Stores, open_services: OpenServices, identify: Identify | None
+    settings: Settings,
+    stores: Stores,
+    open_services: OpenServices,
+    identify: Identify | None,
+    telemetry: Telemetry,
 ) -> AsyncIterator[ServerContext]:
     """Start work over the open stores, with the models opening in the background; stop it in turn."""
-    database, log = stores.database, stores.log
-    ledger = RunLedger(database, log)
+    database = stores.database
+    worker = uuid.uuid4().hex
+    watch = await telemetry.open(worker)
+    telemetry.metrics.writes_waiting.set_function(lambda: database.waiting)
+    log, ledger = watch.log(stores.log), watch.ledger(RunLedger(database, stores.log))
     keys = KeyStore(database)
     jobs = JobStore(database)
-    engine = Engine(settings, open_services, stores.run_store)
-    worker = uuid.uuid4().hex
+    engine = Engine(settings, open_services, stores.run_store, telemetry.callbacks)
     presence = Unseen() if stores.shared else Presence(settings.root / "workers", worker)
-    answers = AnswerCache(settings, database, ledger, lambda: engine.services)
+    looked_up = telemetry.metrics.cache_looked_up
+    answers = AnswerCache(settings, database, ledger, lambda: engine.services, looked_up)
     manager = RunManager(settings, Parts(engine, ledger, log, answers), presence, worker)
     opening = asyncio.create_task(engine.open())
+    LISTENER.set(telemetry)  # for the runs that the manager takes up; requests set it for theirs
     await manager.start()
     runner = JobRunner(settings, jobs, worker)
     runner.start()
@@ -177,6 +193,7 @@ async def _opened(
             feedback=stores.feedback,
             jobs=jobs,
             runner=runner,
+            telemetry=telemetry,
         )
     finally:
         opening.cancel()
@@ -185,6 +202,7 @@ async def _opened(
         await manager.stop()
         await runner.stop()
         await engine.close()
+        await telemetry.close()
 
 
 def _hosts(settings: Settings) -> list[str]:

@@ -21,6 +21,7 @@ from server.storage.feedback import SharedFeedback
 from server.storage.images import OwnedImages
 from server.stream.log import EventLog
 from server.stream.sse import StreamOptions
+from server.telemetry.telemetry import Telemetry
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class ServerContext:
     feedback: FeedbackStore | SharedFeedback
     jobs: JobStore
     runner: JobRunner
+    telemetry: Telemetry
 
     @property
     def streams(self) -> StreamOptions:

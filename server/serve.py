@@ -73,7 +73,8 @@ def serve(settings: Settings, host: str, port: int, *, on_start: Callable[[str],
         app,
         host=host,
         port=port,
-        log_level="warning",
+        log_config=None,  # its lines are written by the handler that is set up, like ours
+        access_log=False,  # ours has the route, the run and the request's id
         server_header=False,
         timeout_graceful_shutdown=STREAMS_CLOSE_S,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import Annotated
 
@@ -35,11 +34,12 @@ def serve(
     """
     with handle_errors(as_json):
         settings = load_settings()
-        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
         run = _server()
         from server.security.identify import check_address
+        from server.telemetry.logs import set_up
 
         check_address(settings, host)
+        set_up(settings)
         console = err_console()
 
         def started(address: str) -> None:

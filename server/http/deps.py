@@ -11,6 +11,7 @@ from starlette.types import Scope
 from server.context import ServerContext
 from server.http.caller import Caller
 from server.security.identify import require
+from server.telemetry.scope import enter_owner
 
 
 def get_context(request: Request) -> ServerContext:
@@ -25,6 +26,7 @@ Context = Annotated[ServerContext, Depends(get_context)]
 async def get_caller(request: Request, context: Context, scopes: SecurityScopes) -> Caller:
     """Return who calls; raises 401 without credentials, 403 without the permission, 429 over the rate."""
     caller: Caller = getattr(request.state, "caller", None) or await context.identify(request)
+    enter_owner(caller.owner)
     await context.rate.hit(caller.owner)
     for permission in scopes.scopes:
         require(caller, permission)  # type: ignore[arg-type]

@@ -89,6 +89,22 @@ _MODEL = {
         "roles": {"answerer": "extraction", "embeddings": "all-MiniLM-L6-v2"},
     },
 }
+_TIMED = {"count": 12, "errors": 1, "p50_s": 0.08, "p95_s": 0.4}
+_SUMMARY = {
+    "worker": "5d0c7c1c6f0b4f2a9d3e8b7a6c5d4e3f",
+    "requests": [{**_TIMED, "method": "POST", "route": "/v1/chat", "refused": 2}],
+    "streams_open": 1,
+    "event_lag": {"count": 380, "p50_s": 0.003, "p95_s": 0.01},
+    "runs": {"started": 12, "ended": {"done": 9, "abstained": 2}, "active": 1, "open": 1},
+    "steps": {"plan": _TIMED},
+    "tools": {"read": {**_TIMED, "error_kinds": {"timeout": 1}}},
+    "models": {"qwen2.5-vl": {**_TIMED, "tokens_in": 9000, "tokens_out": 700, "cost": 0.02}},
+    "quality": {"mean_confidence": 0.83, "abstentions": {"no_evidence": 2}, "ratings": {"up": 3}},
+    "cache": {"exact": {"hit": 4, "miss": 8}},
+    "jobs": {"queued": 0, "running": 1},
+    "database_writes_waiting": 0,
+    "process": {"memory_bytes": 412000000.0, "cpu_s": 31.5},
+}
 
 EXAMPLES: dict[str, Any] = {
     "Analysis": {
@@ -202,6 +218,7 @@ EXAMPLES: dict[str, Any] = {
     "RunView": _RUN,
     "SearchReply": {"query": "valve", "hits": [_HIT]},
     "SearchRequest": {"query": "which valve is closed first", "collections": ["docs"], "k": 5},
+    "Summary": _SUMMARY,
     "Thread": _THREAD,
     "ThreadList": {"threads": [_THREAD]},
     "TrainRequest": {"recipe": "smoke", "set": {"optim.batch": "4"}, "max_seconds": 600.0},

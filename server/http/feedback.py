@@ -44,7 +44,7 @@ async def rate(body: FeedbackRequest, context: Context, caller: Asks) -> Feedbac
         # Not only the run itself: where its answer was found before, that one is not given again either.
         await context.answers.index.forget(caller.owner, body.run_id, found.cached_from or body.run_id)
     rated = rated_run(found)
-    return await asyncio.to_thread(
+    kept = await asyncio.to_thread(
         context.feedback.put,
         rated,
         body.rating,
@@ -52,6 +52,8 @@ async def rate(body: FeedbackRequest, context: Context, caller: Asks) -> Feedbac
         correction=body.correction,
         comment=body.comment,
     )
+    context.telemetry.metrics.ratings.labels(body.rating).inc()
+    return kept
 
 
 @router.get("/feedback/{run_id}", responses=documented(404))

@@ -17,6 +17,7 @@ from starlette.routing import Route
 from core.errors import VidenceError
 from server.http.asking import ClientGone
 from server.runs.engine import failure_of
+from server.telemetry.scope import SCOPE
 
 log = logging.getLogger(__name__)
 
@@ -150,7 +151,10 @@ def install(app: FastAPI) -> None:
 
     async def unexpected(request: Request, error: Exception) -> Response:
         log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-        return respond(document(failure_of(error), request.url.path))
+        # Sent outside of all middleware, so that it has to name the request itself.
+        return respond(
+            document(failure_of(error), request.url.path), {"X-Request-ID": SCOPE.get().request_id}
+        )
 
     app.add_exception_handler(VidenceError, typed)
     app.add_exception_handler(RequestValidationError, invalid)

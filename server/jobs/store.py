@@ -48,6 +48,12 @@ class JobStore:
         rows = await self._database.read(lambda to: to.execute(statement, values).fetchall())
         return [_job(row) for row in rows]
 
+    async def open_jobs(self) -> dict[str, int]:
+        """Return how many jobs are queued and running."""
+        statement = "SELECT status, count(*) FROM jobs WHERE status IN ('queued', 'running') GROUP BY status"
+        rows = await self._database.read(lambda to: to.execute(statement).fetchall())
+        return {"queued": 0, "running": 0} | {str(row[0]): int(row[1]) for row in rows}
+
     async def claim(self, worker: str, seconds: float) -> Job | None:
         """Take the oldest job that nobody works on, with a lease of so many seconds."""
 

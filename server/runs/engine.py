@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -38,14 +38,20 @@ class Engine:
         settings: The server's settings.
         open_services: Builds the services; tests give their own.
         store: Evidence and journal that all workers share; by default the services'.
+        callbacks: What LangGraph tells of every node, such as LangSmith's tracer.
     """
 
     def __init__(
-        self, settings: Settings, open_services: OpenServices = open_default, store: RunStore | None = None
+        self,
+        settings: Settings,
+        open_services: OpenServices = open_default,
+        store: RunStore | None = None,
+        callbacks: Sequence[Any] = (),
     ) -> None:
         self._settings = settings
         self._store = store
         self._open_services = open_services
+        self._callbacks = callbacks
         self._stack = AsyncExitStack()
         self._graph: Any = None
         self._saver: Any = None
@@ -124,12 +130,19 @@ class Engine:
         await self._saver.adelete_thread(thread_key)
 
     def _config(self, thread_key: str) -> dict[str, Any]:
-        return {"configurable": {"thread_id": thread_key}, "recursion_limit": self._settings.max_steps * 4}
+        return {
+            "configurable": {"thread_id": thread_key},
+            "recursion_limit": self._settings.max_steps * 4,
+            "callbacks": list(self._callbacks),
+        }
 
 
 def _import_graph() -> Any:
+    from langsmith import configure
+
     from graph.app import build_graph
 
+    configure(enabled=False)  # our setting decides (`callbacks`), not LangChain's variables
     return build_graph
 
 

@@ -20,6 +20,7 @@ from server.stream.events import Draft, InputRequiredData, RunErrorData, RunFini
 from server.stream.log import EventLog
 from server.stream.outbox import Outbox
 from server.stream.translate import Translator, answered, evidence_added, said
+from server.telemetry.scope import enter_run
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +44,7 @@ Outcome = RunResult | Waiting | VidenceError | None
 
 async def drive(run: Run, parts: Parts) -> Outcome:
     """Run the graph from the last checkpoint on; only `LeaseLost` and a cancellation escape."""
+    enter_run(run)
     try:
         return await _drive(run, parts)
     except LeaseLost:

@@ -36,6 +36,8 @@ class RunSpec(Contract):
     declared: tuple[str, ...] = ()
     on_disconnect: OnDisconnect = "continue"
     multitask: Multitask = "reject"
+    traceparent: str = ""
+    """The span of the request that began it, so that a run is one trace on whatever workers."""
     cache: bool = True
     """Whether an earlier answer may be given again, and this one later."""
 

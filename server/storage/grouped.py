@@ -78,6 +78,11 @@ class GroupedDatabase(ABC):
     def now(self) -> float:
         """Return seconds since 1970 by the clock that all workers of this database share."""
 
+    @property
+    def waiting(self) -> int:
+        """How many pieces of work wait for the writer."""
+        return self._waiting.qsize()
+
     @abstractmethod
     def _prepare(self) -> None: ...
 

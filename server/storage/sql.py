@@ -67,6 +67,11 @@ class SqlDatabase(Protocol):
         """Run `work`, which only reads; it sees all that was committed."""
         ...
 
+    @property
+    def waiting(self) -> int:
+        """How many pieces of work wait for the writer."""
+        ...
+
     def now(self) -> float:
         """Return seconds since 1970 by the clock that all workers of this database share."""
         ...

@@ -9,7 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+)
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 MOST_NAMES = 100
@@ -49,6 +56,7 @@ class Metrics:
     """All metrics of one process, as attributes; the names are in docs/server.md."""
 
     def __init__(self) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call] # twice as many series, and nobody reads them
         self.registry = registry = CollectorRegistry()
         self.tools = Names()
         self.models = Names()

@@ -43,6 +43,7 @@ class ScriptedOpenAI:
     script: list[Canned]
     url: str = ""
     requests: list[dict[str, Any]] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
     sent: list[str] = field(default_factory=list)
     """Pieces of streams, as they were sent."""
     left: threading.Event = field(default_factory=threading.Event)
@@ -68,6 +69,7 @@ def scripted_openai(*script: Canned) -> Iterator[ScriptedOpenAI]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             scripted.requests.append(json.loads(body))
+            scripted.headers.append({name.lower(): value for name, value in self.headers.items()})
             canned = scripted.next()
             time.sleep(canned.delay_s)
             if scripted.requests[-1].get("stream") and canned.status == 200 and canned.raw is None:

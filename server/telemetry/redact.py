@@ -1,0 +1,113 @@
+"""What must not stand in a log: secrets, by their form and by value, personal data, and what callers asked.
+
+Secrets are found where they usually show: in headers, in addresses, after names such as `password=`, by the
+prefixes that providers give their keys, and by value where the settings hold them. Personal data is found by
+form (`core.personal`). No pattern finds everything: code of ours logs ids and kinds, not texts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from core.personal import find_personal, mask
+from core.settings import Settings
+
+SECRET = "[secret]"  # noqa: S105 - what stands in its place
+SAID = "[said]"
+LEAST_SAID = 3
+"""Shorter texts of callers are not looked for: they stand in many lines by chance."""
+
+_WHOLE = re.compile(
+    r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"
+    r"|\bvdn_[\w-]{6,}"
+    r"|\beyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?"  # JSON web tokens
+    r"|\bsk-[\w-]{16,}|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bAIza[\w-]{30,}|\bya29\.[\w-]{10,}"
+    r"|\bgh[pousr]_\w{20,}|\bgithub_pat_\w{20,}|\bglpat-[\w-]{16,}|\bxox[abeprs]-[\w-]{10,}"
+    r"|\bhf_[A-Za-z0-9]{20,}|\blsv2_[a-z]{2}_\w{16,}",
+    re.S,
+)
+_AFTER = re.compile(
+    # A header, as text, in a dictionary or as a pair of bytes.
+    r"((?:authorization|x-api-key|cookie)b?[\"']?\s*[:=,]\s*b?[\"']?(?:(?:bearer|basic|token)\s+)?)[^\s\"',;)]+"
+    r"|(\bbearer\s+)[\w.~+/=-]{6,}|(\bbasic\s+)[A-Za-z0-9+/=]{12,}"
+    # A name that says what its value is.
+    r"|([\w-]*(?:password|passwd|passphrase|secret|api[_-]?key|access[_-]?key|account[_-]?key|token(?!s)"
+    r"|credential)[\w-]*[\"']?\s*[:=]\s*[\"']?)[^\s\"',;&)]+"
+    # Signed addresses.
+    r"|([?&](?:[\w.-]*(?:key|sig|signature|auth|session|code|state))=)[^&\s\"'<>#]+",
+    re.I,
+)
+_USER_OF_URL = re.compile(r"(?<=://)[^/\s@\"']+(?=@)")
+_PIXELS = re.compile(r"data:[\w.+-]+/[\w.+-]+;base64,[A-Za-z0-9+/=_-]*")
+_VALUE = re.compile(r"input_value=.*?(?=, input_type=)", re.S)
+"""What pydantic repeats of a value that it refuses."""
+
+
+class Redactor:
+    """Masks text.
+
+    Args:
+        secrets: Values to mask wherever they stand.
+    """
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        known = sorted({value for value in secrets if len(value) >= 4}, key=len, reverse=True)
+        self._known = re.compile("|".join(map(re.escape, known))) if known else None
+
+    def __call__(self, text: str, said: Iterable[str] = ()) -> str:
+        """Return a text without secrets, personal data, pixels, and what a caller said.
+
+        Args:
+            text: Any text, tracebacks too.
+            said: Texts of the caller's, such as the question.
+        """
+        for words in said:
+            if len(words) >= LEAST_SAID:
+                # Also as it stands within a quoted string.
+                text = text.replace(words, SAID).replace(repr(words)[1:-1], SAID)
+        if self._known is not None:
+            text = self._known.sub(SECRET, text)
+        text = _VALUE.sub("input_value=[value]", _PIXELS.sub("[image]", text))
+        text = _AFTER.sub(_keep_name, _WHOLE.sub(SECRET, text))
+        text = _USER_OF_URL.sub(SECRET, text)
+        return mask(text, find_personal(text))
+
+    def clean(self, text: str) -> bool:
+        """Whether a text holds nothing to mask."""
+        return self(text) == text
+
+
+def _keep_name(hit: re.Match[str]) -> str:
+    name = next(group for group in hit.groups() if group is not None)
+    return f"{name}{SECRET}"
+
+
+def secrets_of(settings: Settings) -> list[str]:
+    """Return the secrets among the settings: keys, and passwords within addresses."""
+    found: list[str] = []
+    for name, value in _strings(settings.model_dump()):
+        if name.endswith(("_key", "_secret", "_password", "_token", "api_key", "password", "token")):
+            found.append(value)
+        elif "://" in value:
+            found.append(_password(value))
+    return [value for value in found if value]
+
+
+def _password(url: str) -> str:
+    try:
+        return urlsplit(url).password or ""
+    except ValueError:
+        return ""
+
+
+def _strings(values: object, name: str = "") -> Iterable[tuple[str, str]]:
+    if isinstance(values, str):
+        yield name, values
+    elif isinstance(values, dict):
+        for key, value in values.items():
+            yield from _strings(value, str(key))
+    elif isinstance(values, (list, tuple)):
+        for value in values:
+            yield from _strings(value, name)
