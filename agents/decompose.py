@@ -290,9 +290,9 @@ def _difference(match: re.Match[str]) -> tuple[tuple[str, str], list[Part]]:
         verb = f" {match['verb']}" if match["verb"] else ""
         return names, _two(f"How many {match['what']} {match['aux'].lower()} {{}}{verb}?", names)
     measure = _MEASURES.get((match["measure"] or match["measure3"]).lower())
-    return (
-        (names, _two(f"{measure} {{}}?", names)) if measure and measure.startswith("How") else (("", ""), [])
-    )
+    if measure is None or not measure.startswith("How"):
+        return ("", ""), []
+    return names, _two(f"{measure} {{}}?", names)
 
 
 def _whole_names(first: str, second: str) -> tuple[str, str]:

@@ -36,13 +36,7 @@ def pinpoint(short_answer: str, lines: Iterable[Evidence]) -> list[Evidence]:
 
 def citation_of(evidence: Evidence) -> Citation:
     """Return the citation of a piece of evidence by all that it says."""
-    return Citation(
-        evidence_id=evidence.id,
-        kind=evidence.kind,
-        source=evidence.source,
-        locator=evidence.locator,
-        quote=evidence.content,
-    )
+    return Citation.of(evidence)
 
 
 def _span(answer: str, text: str) -> tuple[int, int] | None:

@@ -23,7 +23,7 @@ _NEAR = 0.6
 _ASKS = re.compile(
     r"^\s*(?:please\s+)?(?:list|enumerate|name|give)\b(?!\s+of\b)"
     r"|\b(?:what|which) (?:are|were) the\b|\b(?:what|which)\s+(?:two|three|four|five|six|[2-9])\b"
-    r"|\b(?:what|which)\s+(?:[\w-]+\s+){0,2}?(?P<plural>[a-z-]{3,}[a-rt-z]s)\s+(?:are|were|have|has|can|is|do|did|form|make|belong|constitute|include|exist)\b",
+    r"|\b(?:what|which)\s+(?:[\w-]+\s+){0,2}?[a-z-]{3,}[a-rt-z]s\s+(?:are|were|have|has|can|is|do|did|form|make|belong|constitute|include|exist)\b",
     re.I,
 )
 _NO_ITEM = re.compile(r"^\d|(?:ly|ed)$", re.I)
@@ -78,9 +78,10 @@ def listed(scored: Sequence[tuple[Unit, float]], question: ParsedQuestion, need:
     top = max(one.score for one in found)
     chosen = [one for one in found if one.score >= _NEAR * top][:_MOST_SENTENCES]
     wanted = _count(question.stem)
-    named = list(dict.fromkeys(item for one in chosen for item in one.items))
-    unique = [item for place, item in enumerate(named) if not _repeats(item, named[:place])]
-    kept = unique[: wanted or _MOST_ITEMS]
+    unique: dict[frozenset[str], str] = {}
+    for item in (item for one in chosen for item in one.items):
+        unique.setdefault(bag(item) or frozenset({item.lower()}), item)
+    kept = list(unique.values())[: wanted or _MOST_ITEMS]
     used = [one for one in chosen if set(one.items) & set(kept)]
     claims = [" ".join(one.unit.text.split()) for one in used]
     return Candidate(
@@ -127,11 +128,6 @@ def items_of(sentence: str, asked: frozenset[str]) -> Iterator[str]:
     yield from (
         text for text in best if len(text.split()) <= _LONGEST and len(text) > 1 and not _NO_ITEM.search(text)
     )
-
-
-def _repeats(item: str, before: Sequence[str]) -> bool:
-    words = bag(item) or {item.lower()}
-    return any(words == (bag(other) or {other.lower()}) for other in before)
 
 
 def _count(stem: str) -> int:

@@ -34,7 +34,7 @@ _ENTITY = re.compile(
 )
 
 
-_SHORT_FORMS = {
+_FORMS = BASE_FORMS | {
     "maximum": "max", "minimum": "min", "configuration": "config", "configure": "config", "environment": "env",
     "directory": "folder", "repository": "repo", "parameter": "param", "argument": "arg", "quantity": "qty",
     "founded": "founder", "founding": "founder", "telephone": "phone", "percentage": "percent",
@@ -43,7 +43,7 @@ _SHORT_FORMS = {
 
 def key(word: str) -> str:
     """Return the form under which a word is matched: its stem; long forms as their usual short ones."""
-    return stem(_SHORT_FORMS.get(word) or BASE_FORMS.get(word, word))
+    return stem(_FORMS.get(word, word))
 
 
 @lru_cache(maxsize=8192)
