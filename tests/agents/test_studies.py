@@ -153,3 +153,15 @@ def test_the_shipped_head_has_a_weight_for_every_feature() -> None:
 )
 def test_what_asks_whether_is_told_from_what_asks_for_a_value(text: str, kind: str) -> None:
     assert parse_question(text).answer_type == kind
+
+
+def test_what_two_extractors_need_of_a_task_is_worked_out_once_though_it_is_nothing() -> None:
+    worked: list[str] = []
+
+    def work(task: AnswerTask) -> list[str]:
+        worked.append(task.question.text)
+        return []
+
+    first, second = (AnswerTask(parse_question(text), [passage(METHODS)]) for text in (QUESTION, "Why?"))
+    assert [first.once(work), first.once(work), second.once(work)] == [[], [], []]
+    assert worked == [QUESTION, "Why?"]
