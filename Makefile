@@ -101,7 +101,7 @@ bench-retrieval: setup ## Measure search: passages, images, code, tools (see doc
 
 eval: setup-ragas ## Run every eval suite at hand and write build/eval/report.html and summary.md (see docs/evals.md)
 	@mkdir -p build/eval
-	OMP_NUM_THREADS=1 $(BIN)/vidence eval run $(EVAL_SUITES) --at-once 3 $(EVAL_OPTIONS) -o $(EVAL_RUN)
+	OMP_NUM_THREADS=1 $(BIN)/vidence eval run $(EVAL_SUITES) --at-once 4 $(EVAL_OPTIONS) -o $(EVAL_RUN)
 	$(BIN)/vidence eval report $(EVAL_RUN) $(if $(EVAL_BASE),--base $(EVAL_BASE)) \
 		-o build/eval/report.html --markdown build/eval/summary.md
 

@@ -159,7 +159,7 @@ def _cells(name: str, charts: Iterator[dict[str, Any]]) -> Iterator[Sample]:
     open_solver=async_solver(lambda bench: chart_reader(bench, draw_chart), "ocr"),
     scorers=CELLS,
     at_once=1,
-    lane="ocr",
+    lane="ocr beside",
 )
 def drawn_charts(place: Place) -> Iterator[Sample]:
     """32 tables drawn as eight kinds of chart in eight looks: cells read within 5%."""
@@ -226,7 +226,7 @@ def _right(sample: Sample, output: Output) -> float:
         ANSWERED,
     ),
     at_once=1,
-    lane="ocr",
+    lane="ocr beside",
 )
 def drawn_chart_questions(place: Place) -> Iterator[Sample]:
     """What is highest, and what a place is worth, on charts with one series of the same drawings."""
