@@ -165,7 +165,7 @@ class Settings(BaseModel):
     server_cache_days: float = Field(7.0, gt=0, description="How long an answer may be given again.")
     server_cache_entries: int = Field(1_000, ge=1, description="Answers kept of one owner.")
     server_cache_similarity: float = Field(
-        0.8, ge=0, le=1, description="Least cosine of two questions of one sense; 1 leaves few."
+        0.7, ge=0, le=1, description="Least cosine of two questions of one sense; 1 leaves few."
     )
     server_image_days: float = Field(
         30.0, ge=0, description="How long an image is kept after its last use; 0 for good."

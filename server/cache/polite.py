@@ -18,7 +18,7 @@ _GREETING = re.compile(
 _ASKED = r"(?P<rest>(?:who|whose|what|when|where|which|how many|how much|if|whether)\b.+)"
 _LEADS = re.compile(
     r"(?:please,? |kindly )?"
-    r"(?:(?:can|could|would|will) you (?:please |kindly )?)?(?:tell|let) me (?:know )?" + _ASKED + r"|"
+    r"(?:(?:can|could|would|will) you (?:please |kindly )?)?(?:tell me|let me know) " + _ASKED + r"|"
     r"(?:do|would) you (?:happen to )?know " + _ASKED.replace("rest", "rest2") + r"|"
     r"i(?: would|['’]d) (?:like|love) to know " + _ASKED.replace("rest", "rest3") + r"|"
     r"i (?:want|need|wish) to know " + _ASKED.replace("rest", "rest4") + r"|"

@@ -16,6 +16,7 @@ from server.cache.wording import (
     FAULTS,
     IMAGE_NOUNS,
     IMAGE_WORDS,
+    MEASURES,
     NEGATIONS,
     NOT_AFTER_ANY,
     NUMBERS,
@@ -26,6 +27,7 @@ from server.cache.wording import (
     SHEET_NOUNS,
     SIZE_NOUNS,
     SPELLINGS,
+    SUPERLATIVES,
     WHICH_NOUNS,
 )
 
@@ -117,7 +119,12 @@ def _straight(tokens: Words) -> Words:
         return tokens
     rest = tokens[start:]
     be = next((place for place, token in enumerate(rest) if token in BE), 0)
-    if not be or _turned(rest[:be]) or (start == 1 and not head and rest[0] in BE):
+    if (
+        not be
+        or rest[be - 1] in DETERMINERS - {"this", "that"}
+        or _turned(rest[:be])
+        or (start == 1 and not head and rest[0] in BE)
+    ):
         return tokens
     return [*head, rest[be], *rest[:be], *rest[be + 1 :]]
 
@@ -138,11 +145,12 @@ def _image(tokens: Words) -> Words:
 
 
 def _sheet(tokens: Words) -> Words:
-    """`on this receipt` at the end is `on the receipt`."""
-    place = tokens[-3:]
-    if len(place) == 3 and place[0] in ("in", "on") and place[1] == "this" and place[2] in SHEET_NOUNS:
-        return [*tokens[:-2], "the", place[2]] if tokens.count(place[2]) == 1 else tokens
-    return tokens
+    """`on this receipt` and `of this chart` at the end are `on the receipt` and `of the chart`."""
+    head, place = tokens[:-3], tokens[-3:]
+    if len(place) < 3 or place[0] not in ("in", "on", "of") or place[1] != "this":
+        return tokens
+    whole = place[2] in SHEET_NOUNS | IMAGE_NOUNS and place[2] not in head
+    return [*head, place[0], "the", place[2]] if whole else tokens
 
 
 def _shown(tokens: Words) -> Words:
@@ -267,16 +275,33 @@ def _present(tokens: Words) -> Words:
     return [body[0], "there", *named, *tail]
 
 
-def _located(tokens: Words) -> Words:
-    """`where is the tumor located` is `where is the tumor`."""
+def _measure(tokens: Words) -> Words:
+    """`what is the age of the patient` is `how old is the patient`."""
+    if len(tokens) < 7 or tokens[0] != "what" or tokens[1] not in BE or tokens[2] != "the":
+        return tokens
+    how = next((word for word, noun in MEASURES.items() if noun == tokens[3]), "")
     if (
-        tokens[0] == "where"
-        and tokens[1:2]
-        and tokens[1] in BE
-        and tokens[-1] in ("located", "situated")
-        and len(tokens) > 3
+        how
+        and tokens[4:6] == ["of", "the"]
+        and not _turned(tokens[5:])
+        and not PREPOSITIONS & set(tokens[6:])
     ):
-        return tokens[:-1]
+        return ["how", how, tokens[1], *tokens[5:]]
+    return tokens
+
+
+def _most(tokens: Words) -> Words:
+    """`what is the tallest bar` is `which bar is the tallest`, of one plain noun."""
+    tail = tokens[-3:] if tokens[-3:-2] in (["in"], ["on"]) and tokens[-2:-1] == ["the"] else []
+    body = tokens[: len(tokens) - len(tail)]
+    if tail and tail[2] not in SHEET_NOUNS | IMAGE_NOUNS:
+        return tokens
+    if len(body) != 5 or body[0] not in ("what", "which"):
+        return tokens
+    if body[1] in BE and body[2] == "the" and body[3] in SUPERLATIVES and body[4].islower():
+        return ["which", body[4], body[1], "the", body[3], *tail]
+    if body[2] in BE and body[3] == "the" and body[4] in SUPERLATIVES:
+        return ["which", *body[1:], *tail]
     return tokens
 
 
@@ -305,6 +330,7 @@ _CHANGES: tuple[Callable[[Words], Words], ...] = (
     _which,
     _present,
     _any,
-    _located,
     _largest,
+    _most,
+    _measure,
 )

@@ -63,8 +63,8 @@ def sense_of(question: str, *, images: int) -> str | None:
 
 def _tokens(text: str) -> list[str] | None:
     """Cut one plain sentence into words, numbers and commas; None for anything else."""
-    if re.search(r"[\w%][?.]+$", text):
-        text = text.rstrip("?.")
+    if re.search(r"[\w%][?.]+$", text) or re.search(r"[a-z]{3,} \?$", text):
+        text = text.rstrip("?. ")
     tokens: list[str] = []
     for piece in text.split():
         word, comma = (piece[:-1], True) if piece.endswith(",") else (piece, False)

@@ -34,7 +34,9 @@ STARTS = frozenset(
 
 SAME_IN_SMALL = frozenset(
     "january february april june july september october november december monday tuesday wednesday thursday friday "
-    "saturday sunday gdp usa pdf ct mri ocr gst dna rna ecg x-ray xray x-rays".split()
+    "saturday sunday france germany italy spain portugal austria belgium denmark sweden norway finland ireland england "
+    "scotland russia ukraine poland greece brazil argentina mexico canada australia india egypt nigeria kenya indonesia "
+    "thailand vietnam europe africa asia paris london berlin madrid tokyo moscow beijing gdp usa pdf ct mri ocr gst dna rna ecg x-ray xray x-rays".split()
 )
 """Words that mean the same with and without capitals. Not `US`, `IT`, `WHO`, `Polish` or `May`."""
 
@@ -78,6 +80,12 @@ SIZE_NOUNS = frozenset(
     "value number bar slice segment share percentage amount circle square triangle city country state".split()
 )
 """`The biggest bar` is `the largest bar`; `the biggest artist` is not `the largest artist`."""
+MEASURES = {"old": "age", "heavy": "weight", "wide": "width"}
+"""`How old is the patient` is `what is the age of the patient`. Not `tall` and `long`: a height can be an altitude."""
+SUPERLATIVES = frozenset(
+    "largest biggest smallest tallest shortest longest highest lowest oldest youngest newest widest narrowest deepest "
+    "heaviest lightest fastest slowest cheapest hottest coldest darkest brightest".split()
+)
 PLURALS = frozenset("people children men women patients cases items".split())
 NOT_AFTER_ANY = frozenset(
     "one more less fewer other others better worse way body thing time longer further good of at in".split()
