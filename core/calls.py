@@ -32,7 +32,7 @@ class Call(Protocol):
 class Listener(Protocol):
     """Who is told."""
 
-    def begin(self, model: str, address: str) -> Call:
+    def begin(self, model: str, address: str, operation: str) -> Call:
         """Note that a call to a model begins. Called in the task or thread that calls."""
         ...
 
@@ -52,15 +52,16 @@ LISTENER: ContextVar[Listener | None] = ContextVar("model_call_listener", defaul
 
 
 @contextmanager
-def model_call(model: str, address: str) -> Iterator[Call]:
+def model_call(model: str, address: str, operation: str = "chat") -> Iterator[Call]:
     """Tell the listener of a call to a served model, and of how it ended.
 
     Args:
         model: The model's name.
         address: The server's base URL.
+        operation: What it is asked for, as OpenTelemetry names it: `chat`, `embeddings`.
     """
     listener = LISTENER.get()
-    call: Call = _Nobody() if listener is None else listener.begin(model, address)
+    call: Call = _Nobody() if listener is None else listener.begin(model, address, operation)
     try:
         yield call
     except VidenceError as error:

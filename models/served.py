@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from core.calls import model_call
 from core.errors import VidenceError, unavailable
 
 
@@ -23,10 +25,25 @@ def post_json(
     Raises:
         VidenceError: `timeout`, `rate_limited`, or `unavailable` with the setting to change.
     """
+    operation = "embeddings" if role == "embedding" else role
+    with model_call(body["model"], url, operation) as call:
+        return _posted(client, url, body, call.headers, role=role, setting=setting, timeout_s=timeout_s)
+
+
+def _posted(
+    client: Any,
+    url: str,
+    body: dict[str, Any],
+    headers: Mapping[str, str],
+    *,
+    role: str,
+    setting: str,
+    timeout_s: float,
+) -> Any:
     import httpx
 
     try:
-        reply = client.post(url, json=body)
+        reply = client.post(url, json=body, headers=headers)
     except httpx.TimeoutException as error:
         raise VidenceError(
             "timeout",

@@ -95,7 +95,12 @@ _SUMMARY = {
     "requests": [{**_TIMED, "method": "POST", "route": "/v1/chat", "refused": 2}],
     "streams_open": 1,
     "event_lag": {"count": 380, "p50_s": 0.003, "p95_s": 0.01},
-    "runs": {"started": 12, "ended": {"done": 9, "abstained": 2}, "active": 1, "open": 1},
+    "runs": {
+        "started": 12,
+        "ended": {"done": 9, "abstained": 2},
+        "active": 1,
+        "open": {"queued": 0, "running": 1},
+    },
     "steps": {"plan": _TIMED},
     "tools": {"read": {**_TIMED, "error_kinds": {"timeout": 1}}},
     "models": {"qwen2.5-vl": {**_TIMED, "tokens_in": 9000, "tokens_out": 700, "cost": 0.02}},

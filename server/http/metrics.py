@@ -60,6 +60,7 @@ async def refresh(context: ServerContext) -> None:
     """Look at what is a state and not a count."""
     metrics = context.telemetry.metrics
     metrics.runs_active.set(context.manager.active)
-    metrics.runs_open.set(await context.ledger.open_runs())
-    for status, count in (await context.jobs.open_jobs()).items():
+    for status, count in (await context.ledger.count_open()).items():
+        metrics.runs_open.labels(status).set(count)
+    for status, count in (await context.jobs.count_open()).items():
         metrics.jobs_open.labels(status).set(count)

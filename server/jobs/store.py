@@ -48,7 +48,7 @@ class JobStore:
         rows = await self._database.read(lambda to: to.execute(statement, values).fetchall())
         return [_job(row) for row in rows]
 
-    async def open_jobs(self) -> dict[str, int]:
+    async def count_open(self) -> dict[str, int]:
         """Return how many jobs are queued and running."""
         statement = "SELECT status, count(*) FROM jobs WHERE status IN ('queued', 'running') GROUP BY status"
         rows = await self._database.read(lambda to: to.execute(statement).fetchall())

@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 
 from server.clock import iso_now
 from server.runs.policy import Admission, Open, admit
-from server.runs.records import Failure, Held, Lease, LeaseLost, NewRun, Reply, Run, Status, Waiting
+from server.runs.records import OPEN, Failure, Held, Lease, LeaseLost, NewRun, Reply, Run, Status, Waiting
 from server.runs.rows import COLUMNS, insert_run, run_of
 from server.runs.threads import Threads, ensure_thread
 from server.storage.sql import Connection, marks
@@ -233,6 +233,12 @@ class RunLedger(Threads):
         """Return how many runs are queued or running."""
         statement = "SELECT count(*) FROM runs WHERE status IN ('queued', 'running')"
         return int(await self._database.read(lambda to: to.execute(statement).fetchone()[0]))
+
+    async def count_open(self) -> dict[str, int]:
+        """Return how many runs are queued, running, and waiting for a reply."""
+        statement = f"SELECT status, count(*) FROM runs WHERE status IN {_OPEN} GROUP BY status"
+        rows = await self._database.read(lambda to: to.execute(statement).fetchall())
+        return dict.fromkeys(sorted(OPEN), 0) | {str(row[0]): int(row[1]) for row in rows}
 
     def _get(self, to: Connection, run_id: str) -> Run:
         return run_of(to.execute(f"SELECT {COLUMNS} FROM runs r WHERE run_id = ?", (run_id,)).fetchone())

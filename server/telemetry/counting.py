@@ -77,7 +77,7 @@ class ModelCounter:
         self._metrics = metrics
         self._prices = prices
 
-    def begin(self, model: str, address: str) -> Call:
+    def begin(self, model: str, address: str, operation: str) -> Call:
         """Begin to count a call."""
         return _Counted(self._metrics, self._prices, model)
 

@@ -91,7 +91,7 @@ class Metrics:
         )
         self.run_wait = histogram("run_wait_seconds", "From a run's acceptance to its first lease.", _LONG)
         self.runs_active = gauge("runs_active", "Runs that this process works on.")
-        self.runs_open = gauge("runs_open", "Runs queued or running, of all workers on the store.")
+        self.runs_open = gauge("runs_open", "Runs of all workers on the store that have not ended.", "status")
         self.jobs_open = gauge("jobs_open", "Jobs of all workers on the store.", "status")
         self.writes_waiting = gauge("database_writes_waiting", "Writes that wait for the embedded database.")
 

@@ -45,12 +45,12 @@ class ModelUse(Timed):
 
 
 class Runs(BaseModel):
-    """Runs of this process; `open` are those of all workers, queued or running."""
+    """Runs of this process; `open` are those of all workers that have not ended, by status."""
 
     started: int
     ended: dict[str, int]
     active: int
-    open: int
+    open: dict[str, int]
     p50_s: float | None = None
     p95_s: float | None = None
 
@@ -221,7 +221,7 @@ def _runs(held: _Samples) -> Runs:
         started=int(held.total("vidence_runs_started_total")),
         ended=held.by("vidence_runs_ended_total", "status"),
         active=int(held.total("vidence_runs_active")),
-        open=int(held.total("vidence_runs_open")),
+        open=held.by("vidence_runs_open", "status"),
         p50_s=timed["p50_s"],
         p95_s=timed["p95_s"],
     )

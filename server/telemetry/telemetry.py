@@ -60,10 +60,12 @@ class Telemetry:
         if self._close_langsmith is not None:
             await asyncio.to_thread(self._close_langsmith)
 
-    def begin(self, model: str, address: str) -> Call:
+    def begin(self, model: str, address: str, operation: str) -> Call:
         """Note that a call to a served model begins."""
-        counted = self._models.begin(model, address)
-        return counted if self.traces is None else _Both(counted, self.traces.begin(model, address))
+        counted = self._models.begin(model, address, operation)
+        if self.traces is None:
+            return counted
+        return _Both(counted, self.traces.begin(model, address, operation))
 
 
 class _Both:

@@ -166,7 +166,7 @@ class Traces:
         ended = time.time_ns()
         self._span("invoke_agent vidence", parent, _id_of_run(run.run_id), began, ended, attributes, kind)
 
-    def begin(self, model: str, address: str) -> Call:
+    def begin(self, model: str, address: str, operation: str) -> Call:
         """Begin the span of a call to a model: of a tool's or a node's where one calls."""
         from opentelemetry.trace import SpanKind
 
@@ -177,13 +177,13 @@ class Traces:
             context = self._within(run, task or _id_of_run(run.run_id))
         server = urlsplit(address)
         attributes: dict[str, Any] = {
-            "gen_ai.operation.name": "chat",
+            "gen_ai.operation.name": operation,
             "gen_ai.provider.name": "openai",  # whose protocol it is
             "gen_ai.request.model": model,
             "server.address": server.hostname or "",
             **({"server.port": server.port} if server.port else {}),
         }
-        span = self._tracer.start_span(f"chat {model}", context, SpanKind.CLIENT, attributes)
+        span = self._tracer.start_span(f"{operation} {model}", context, SpanKind.CLIENT, attributes)
         return _ModelSpan(span, self._sent(span))
 
     def _span(

@@ -18,6 +18,7 @@ from core.calls import LISTENER, model_call
 from core.errors import VidenceError
 from core.prices import Price, PriceTable
 from core.settings import Settings
+from models.served import post_json
 from server.app import create_app
 from server.security.keys import KeyStore
 from server.storage.database import Database
@@ -107,7 +108,7 @@ def test_runs_are_counted_by_how_they_ended(loaded: dict[str, Any]) -> None:
     assert sum(grown(loaded, "vidence_run_seconds_count", "status").values()) == 6
     assert total(loaded["after"], "vidence_run_wait_seconds_count") == 7
     assert total(loaded["after"], "vidence_runs_active") == 0
-    assert total(loaded["after"], "vidence_runs_open") == 0
+    assert by(loaded["after"], "vidence_runs_open", "status") == {("input_required",): 1}
 
 
 def test_steps_and_tools_are_counted_as_the_events_tell_them(loaded: dict[str, Any]) -> None:
@@ -127,6 +128,26 @@ def test_steps_and_tools_are_counted_as_the_events_tell_them(loaded: dict[str, A
     assert grown(loaded, "vidence_tool_errors_total", "tool", "kind") == {
         ("search_text", "unavailable"): failed
     }
+
+
+def test_what_waits_and_what_is_held_open_is_seen(tmp_path: Path) -> None:
+    tool = Moody()
+    tool.mood = "slow"
+    with live(tmp_path, tool=tool, server_max_runs=1) as client:
+        run_ids = [start(client)["run_id"] for _ in range(3)]
+        with client.stream("GET", f"/v1/runs/{run_ids[0]}/events") as reply:
+            lines = reply.iter_lines()  # held: the stream is closed with it
+            next(lines)
+            held = scrape(client)
+        for run_id in run_ids:
+            client.post(f"/v1/runs/{run_id}/cancel")
+        until(lambda: total(scrape(client), "vidence_runs_open") == 0)
+        until(lambda: total(scrape(client), "vidence_streams_open") == 0)
+    assert by(held, "vidence_runs_open", "status") == {("queued",): 2, ("running",): 1}
+    assert total(held, "vidence_runs_active") == 1
+    assert total(held, "vidence_streams_open") == 1
+    assert total(held, "process_resident_memory_bytes") > 1e7
+    assert ("vidence_database_writes_waiting", frozenset()) in held
 
 
 def test_what_answers_are_worth_is_counted(loaded: dict[str, Any]) -> None:
@@ -244,6 +265,24 @@ def test_calls_of_models_are_counted_with_their_tokens_price_and_failures() -> N
     assert value("model_calls_total", model="other", ok="false") == 1
     assert value("model_errors_total", model="other", kind="rate_limited") == 1
     assert value("cost_total", model="other", currency="EUR") is None
+
+
+def test_served_embeddings_are_models_too() -> None:
+    metrics = Metrics()
+    status = [200, 429]
+    sent = httpx.MockTransport(lambda request: httpx.Response(status.pop(0), json={}))
+    token = LISTENER.set(ModelCounter(metrics, PriceTable()))
+    try:
+        with httpx.Client(transport=sent) as client:
+            options: dict[str, Any] = {"role": "embedding", "setting": "X", "timeout_s": 1.0}
+            post_json(client, "http://127.0.0.1:9/v1/embeddings", {"model": "mini"}, **options)
+            with pytest.raises(VidenceError):
+                post_json(client, "http://127.0.0.1:9/v1/embeddings", {"model": "mini"}, **options)
+    finally:
+        LISTENER.reset(token)
+    value = metrics.registry.get_sample_value
+    assert value("vidence_model_calls_total", {"model": "mini", "ok": "true"}) == 1
+    assert value("vidence_model_errors_total", {"model": "mini", "kind": "rate_limited"}) == 1
 
 
 def test_nobody_listens_unless_somebody_asked() -> None:
