@@ -221,6 +221,11 @@ class Collections:
         """
         return search_by_image(self._named(names), pixels, k, dict(where or {}))
 
+    def held_images(self) -> set[str]:
+        """Return the hashes of all images that collections hold."""
+        prints = (self._get(name).manifest.image_prints() for name in self.names())
+        return {sha256 for rows in prints for _, sha256, _ in rows if sha256}
+
     def image_lines(self, sha256: str) -> list[OcrLine]:
         """Return the lines of text that were read from an image when it was indexed; none if it was not."""
         return ImageText(self._root.parent / "cache", self._images.options.read_text).known(sha256) or []

@@ -54,6 +54,8 @@ from server.security.headers import SecurityHeaders
 from server.security.identify import open_identify
 from server.security.keys import KeyStore
 from server.security.limits import RateLimit
+from server.storage.housekeeping import images_needed, keep_house
+from server.storage.image_expiry import ImageExpiry
 from server.storage.images import OwnedImages
 from server.storage.stores import Stores, open_stores
 from server.telemetry.middleware import Telemetered
@@ -169,6 +171,15 @@ async def _opened(
     manager = RunManager(settings, Parts(engine, ledger, log, answers), presence, worker)
     opening = asyncio.create_task(engine.open())
     LISTENER.set(telemetry)  # for the runs that the manager takes up; requests set it for theirs
+    images = ImageStore(
+        settings.root / "images",
+        max_bytes=settings.max_image_bytes,
+        max_pixels=settings.max_image_pixels,
+    )
+    needed = images_needed(engine, lambda: list(stores.feedback.all()))
+    expiry = ImageExpiry(settings, database, images, needed)
+    sweeps = {"images": expiry.sweep, "answers": answers.index.sweep}
+    housework = asyncio.create_task(keep_house(engine.ready, sweeps))
     await manager.start()
     runner = JobRunner(settings, jobs, worker)
     runner.start()
@@ -180,11 +191,7 @@ async def _opened(
             log=log,
             manager=manager,
             answers=answers,
-            images=ImageStore(
-                settings.root / "images",
-                max_bytes=settings.max_image_bytes,
-                max_pixels=settings.max_image_pixels,
-            ),
+            images=images,
             owned=OwnedImages(database),
             identify=identify or open_identify(settings, keys),
             keys=keys,
@@ -196,6 +203,7 @@ async def _opened(
             telemetry=telemetry,
         )
     finally:
+        housework.cancel()
         opening.cancel()
         with suppress(asyncio.CancelledError):
             await opening

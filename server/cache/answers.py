@@ -157,6 +157,8 @@ class AnswerCache:
             return False
         if any(values.get(name) for name in ("replies", "errors", "stopped", "error")):
             return False
+        if any(count for name, count in result.usage.model_dump().items() if name.startswith("shed_")):
+            return False  # a busy server looked less closely
         tools = self._services().registry
         used = {item.tool for item in result.plan if item.tool}
         return all(name in tools.names() and "network" not in tools.get(name).needs for name in used)

@@ -150,3 +150,6 @@ class ImageView(BaseModel):
     image_id: str
     width: int
     height: int
+    expires_at: str | None = Field(
+        None, description="When it goes unless it is used before; every request that names it counts."
+    )

@@ -8,13 +8,14 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import FileResponse
 
-from core.errors import VidenceError, invalid_input, not_found
+from core.errors import invalid_input
 from server.context import ServerContext
 from server.http.bodies import ImageSource, ImageView
 from server.http.deps import Asks, Context, Reads
-from server.http.pictures import keep, stored
+from server.http.pictures import keep, stored, unknown_image
 from server.http.problem import documented
 from server.runs.records import StoredImageRef
+from server.storage.image_expiry import expires_at
 
 router = APIRouter(tags=["images"])
 
@@ -47,12 +48,12 @@ async def upload_image(request: Request, context: Context, caller: Asks) -> Imag
             raise invalid_input(
                 f"Not an image source: {error}", help="Give one of data_url and url."
             ) from error
-        return _view(await stored(context, caller.owner, source))
+        return _view(context, await stored(context, caller.owner, source))
     if not body:
         raise invalid_input(
             "The body is empty", help="Send the image's bytes: curl --data-binary @photo.jpg."
         )
-    return _view(await keep(context, caller.owner, body, ""))
+    return _view(context, await keep(context, caller.owner, body, ""))
 
 
 @router.get(
@@ -65,7 +66,7 @@ async def read_image(image_id: Hash, context: Context, caller: Reads) -> Respons
     await _own(context, caller.owner, image_id)
     path = context.images.path(image_id)
     if not await asyncio.to_thread(path.exists):
-        raise _unknown(image_id)
+        raise unknown_image(image_id)
     headers = {"Cache-Control": "private, max-age=86400, immutable", "X-Content-Type-Options": "nosniff"}
     return FileResponse(path, media_type="image/png", headers=headers)
 
@@ -73,13 +74,10 @@ async def read_image(image_id: Hash, context: Context, caller: Reads) -> Respons
 async def _own(context: ServerContext, owner: str, image_id: str) -> StoredImageRef:
     image = await context.owned.get(owner, image_id)
     if image is None:
-        raise _unknown(image_id)
+        raise unknown_image(image_id)
     return image
 
 
-def _view(image: StoredImageRef) -> ImageView:
-    return ImageView(image_id=image.sha256, width=image.width, height=image.height)
-
-
-def _unknown(image_id: str) -> VidenceError:
-    return not_found(f"No image `{image_id[:12]}…`", help="Upload it first: POST /v1/images.")
+def _view(context: ServerContext, image: StoredImageRef) -> ImageView:
+    until = expires_at(context.settings)
+    return ImageView(image_id=image.sha256, width=image.width, height=image.height, expires_at=until)

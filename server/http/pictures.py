@@ -8,7 +8,7 @@ import binascii
 import re
 from collections.abc import Sequence
 
-from core.errors import invalid_input, not_found
+from core.errors import VidenceError, invalid_input, not_found
 from core.images import StoredImage
 from core.media import sniff
 from core.net import FetchPolicy, fetch_async
@@ -28,9 +28,9 @@ async def stored(context: ServerContext, owner: str, source: ImageSource) -> Sto
             `blocked` for an address that is not public, or what fetching raises.
     """
     if source.image_id is not None:
-        known = await context.owned.get(owner, source.image_id)
+        known = await context.owned.use(owner, source.image_id)
         if known is None:
-            raise not_found(f"No image `{source.image_id[:12]}…`", help="Upload it first: POST /v1/images.")
+            raise unknown_image(source.image_id)
         return known
     if source.url is not None:
         fetched = await fetch_async(source.url, policy(context.settings))
@@ -58,7 +58,18 @@ async def keep(context: ServerContext, owner: str, data: bytes, source: str) -> 
         name = source or f"image:{stored.sha256[:12]}"
         return StoredImage(stored.sha256, stored.width, stored.height, name)
 
-    return await context.owned.add(owner, await asyncio.to_thread(add))
+    kept = await context.owned.add(owner, await asyncio.to_thread(add))
+    if not await asyncio.to_thread(context.images.path(kept.sha256).exists):
+        await asyncio.to_thread(add)  # its last owner's expired in between
+    return kept
+
+
+def unknown_image(image_id: str) -> VidenceError:
+    """Return the error of an image that is not the caller's, or no longer: all sound the same."""
+    return not_found(
+        f"No image `{image_id[:12]}…`",
+        help="Upload it, also again: POST /v1/images. Images that nobody used for a while expire.",
+    )
 
 
 def decode_data_url(url: str) -> bytes:

@@ -86,6 +86,9 @@ class FakeCollections:
     def describe(self) -> list[Any]:
         return []
 
+    def held_images(self) -> set[str]:
+        return set()
+
     def image_meaning(self, pixels: Any) -> Any:
         raise unavailable("This fake knows no images", help="Use real collections.")
 
