@@ -70,6 +70,7 @@ class RagRequest(Body):
     question: str = Field(min_length=1, max_length=MAX_TEXT)
     collections: Collections = Field(min_length=1)
     images: list[ImageSource] = Field(default_factory=list, max_length=64)
+    cache: bool = Field(True, description="False answers anew, and keeps nothing.")
 
 
 class Record(BaseModel):
@@ -142,7 +143,7 @@ async def search(body: SearchRequest, context: Context, caller: Searches) -> Sea
 )
 async def rag(body: RagRequest, request: Request, context: Context, caller: Asks) -> RunResult:
     """Answer a question from collections, with checked citations; a run like any other."""
-    spec = RunSpec(question=body.question, collections=tuple(body.collections))
+    spec = RunSpec(question=body.question, collections=tuple(body.collections), cache=body.cache)
     return await answer(context, caller, request, spec, images=body.images)
 
 

@@ -37,6 +37,7 @@ class VqaRequest(Body):
     )
     profile: ProfileName | None = None
     thread_id: ThreadId | None = None
+    cache: bool = Field(True, description="False answers anew, and keeps nothing.")
 
 
 _FORM_SCHEMA = {
@@ -48,6 +49,7 @@ _FORM_SCHEMA = {
         "use_rag": {"type": "boolean"},
         "collections": {"type": "array", "items": {"type": "string"}},
         "profile": {"type": "string"},
+        "cache": {"type": "boolean"},
     },
 }
 _JSON_SCHEMA = VqaRequest.model_json_schema(ref_template="#/components/schemas/{model}")
@@ -80,7 +82,10 @@ async def vqa(request: Request, context: Context, caller: Asks) -> RunResult:
     if body.use_rag and not collections:
         collections = tuple(await _all_collections(context))
     spec = RunSpec(
-        question=body.question, profile=body.profile, collections=collections if body.use_rag else ()
+        question=body.question,
+        profile=body.profile,
+        collections=collections if body.use_rag else (),
+        cache=body.cache,
     )
     return await answer(context, caller, request, spec, images=body.images, thread_id=body.thread_id or "")
 
@@ -88,7 +93,7 @@ async def vqa(request: Request, context: Context, caller: Asks) -> RunResult:
 async def _of_form(request: Request, context: ServerContext, owner: str) -> VqaRequest:
     async with request.form(max_files=MAX_IMAGES, max_fields=64) as form:
         fields: dict[str, Any] = {
-            name: form[name] for name in ("question", "use_rag", "profile", "thread_id") if name in form
+            name: form[name] for name in ("question", "use_rag", "profile", "thread_id", "cache") if name in form
         }
         fields["collections"] = form.getlist("collections")
         images = []
@@ -155,7 +160,10 @@ async def inspect(body: InspectRequest, request: Request, context: Context, call
     began = time.monotonic()
     encoded = body.image_base64
     image = ImageSource(data_url=encoded if encoded.startswith("data:") else f"data:;base64,{encoded}")
-    spec = RunSpec(question=SCAN_QUESTION, profile="inspection", declared=tuple(body.declared_items))
+    # A verdict on a scan is made anew: who reads it takes it for a look at this scan.
+    spec = RunSpec(
+        question=SCAN_QUESTION, profile="inspection", declared=tuple(body.declared_items), cache=False
+    )
     result = await answer(context, caller, request, spec, images=[image])
     verdict = result.inspection
     if verdict is None:

@@ -72,6 +72,7 @@ class Extra(Body):
     thread_id: ThreadId | None = Field(
         None, description="A conversation to go on with; when its run waits, the message is the reply."
     )
+    cache: bool = Field(True, description="False answers anew, and keeps nothing.")
     unchecked: bool = Field(
         False, description="Stream a served model's words before the check too, beside the content."
     )
@@ -121,6 +122,7 @@ class Told(BaseModel):
     confidence: float | None = None
     citations: list[Citation] = Field(default_factory=list)
     input_required: InputRequired | None = None
+    cached_from: str | None = Field(None, description="The run that found this answer, when given again.")
 
 
 class Said(BaseModel):

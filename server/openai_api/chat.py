@@ -71,6 +71,7 @@ async def _begin(body: ChatRequest, context: ServerContext, caller: Caller) -> t
         collections=tuple(body.vidence.collections),
         declared=tuple(body.vidence.declared),
         on_disconnect="cancel",
+        cache=body.vidence.cache,
     )
     return await context.manager.submit(caller.owner, thread_id, spec), 0
 
@@ -90,6 +91,7 @@ def _completion(run: Run, model: str, result: RunResult) -> Completion:
             confidence=result.confidence if run.ended else None,
             citations=list(result.citations),
             input_required=result.input_required,
+            cached_from=result.cached_from,
         ),
     )
 
