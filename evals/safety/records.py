@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 from xml.sax.saxutils import escape
+
+from evals.safety.loopback import on_loopback
 
 PMID = "77000001"
 _HEAD = '<?xml version="1.0" encoding="UTF-8" ?>\n'
@@ -42,34 +43,7 @@ class Records:
 @contextmanager
 def open_records() -> Iterator[Records]:
     """Serve a record on 127.0.0.1; `Records.url` is the address for VIDENCE_PUBMED_BASE_URL."""
-    from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-
     records = Records()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            body = records.reply(urlsplit(self.path).path)
-            self.send_response(200)
-            self.send_header("Content-Type", "text/xml")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length", "0")))
-            self.do_GET()
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Say nothing: the run's file has what matters."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    records.url = f"http://127.0.0.1:{server.server_address[1]}/entrez/eutils"
-    try:
+    with on_loopback(lambda path, _: records.reply(urlsplit(path).path), "text/xml") as address:
+        records.url = f"{address}/entrez/eutils"
         yield records
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
