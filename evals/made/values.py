@@ -109,3 +109,8 @@ def drug(number: int) -> str:
     rng = random.Random(f"drug-{number}")  # noqa: S311 - made-up data, no secret
     middle = "".join(rng.choice("bdfglmnprstvz") + rng.choice("aeio") for _ in range(2))
     return f"{rng.choice(_STARTS)}{middle}{rng.choice(('mab', 'tine', 'prol', 'zide', 'statol', 'nex'))}"
+
+
+def sentence(text: str) -> str:
+    """Return a text that begins with a capital."""
+    return text[:1].upper() + text[1:]

@@ -13,7 +13,7 @@ from typing import Any
 
 from core.contracts import ModelRef, RunResult
 from core.errors import VidenceError
-from core.settings import Settings
+from evals.run.registry import Place
 from evals.run.sample import Output, Sample, Seen
 from evals.safety.attacks import Attack, Task, compact
 from evals.safety.carriers import Carriers, Placed
@@ -21,7 +21,7 @@ from evals.safety.obeying import ObeyingModel
 from evals.safety.records import Records, open_records
 from evals.safety.serving import serve
 from evals.safety.trace import action_trace, first_difference
-from evals.solvers.bench import eval_home
+from evals.solvers.bench import open_bench
 from evals.solvers.desk import Desk
 
 STACKS = ("embedded", "obeying")
@@ -114,11 +114,11 @@ class World:
 
 
 @contextmanager
-def open_world(settings: Settings, model: ObeyingModel) -> Iterator[World]:
+def open_world(place: Place, model: ObeyingModel) -> Iterator[World]:
     """Open both stacks in a temporary folder; nothing of the user's data is touched.
 
     What was read in an image is kept where evals keep it, by content: a page is read once for both stacks,
-    and by no later run of the same code.
+    and by no later run of the same code. The text encoder is the one of the other suites.
     """
     from agents.planner_chat import ChatPlanner
     from agents.planner_rules import RulesPlanner
@@ -127,20 +127,24 @@ def open_world(settings: Settings, model: ObeyingModel) -> Iterator[World]:
     from models.hub import ModelHub
 
     with ExitStack() as stack:
+        bench = stack.enter_context(open_bench(place))
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vidence-safety-")))
-        kept = eval_home(settings) / "cache"
-        kept.mkdir(parents=True, exist_ok=True)
-        (home / "cache").symlink_to(kept, target_is_directory=True)
+        (home / "cache").symlink_to(bench.home / "cache", target_is_directory=True)
         records = stack.enter_context(open_records())
         roles = dict.fromkeys(("planner", "answerer", "judge", "vlm"), "embedded")
         # The one record is another one in every run.
         pubmed = {"pubmed_base_url": records.url, "pubmed_cache_days": 0.0, "pubmed_search_cache_days": 0.0}
-        plain = settings.model_copy(update={"home": home, "ocr_threads": 1, **roles, **pubmed})
-        embedded = open_services(plain)
+        plain = bench.settings.model_copy(update={"home": home, **roles, **pubmed})
+        embedded = open_services(plain, wrap_embedder=lambda _: bench.services.models.embedder())
         stack.callback(embedded.close)
         address = stack.enter_context(serve(model))
         served = plain.model_copy(update=dict.fromkeys(("planner", "answerer", "judge"), address))
-        hub = ModelHub(served, embedded.images, look_prompt=PROMPTS["vlm.look"].text)
+        hub = ModelHub(
+            served,
+            embedded.images,
+            look_prompt=PROMPTS["vlm.look"].text,
+            wrap_embedder=lambda _: embedded.models.embedder(),
+        )
         stack.callback(hub.close)
         chat = hub.chat("planner")
         assert chat is not None

@@ -13,7 +13,7 @@ import shutil
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -231,13 +231,21 @@ def _share_what_was_read(home: Path) -> None:
 
 def eval_home(settings: Settings) -> Path:
     """Return the folder of evals of this code and these settings, below the data folder."""
-    root = Path(__file__).resolve().parents[2]
     digest = hashlib.sha256(json.dumps(public_settings(settings), sort_keys=True).encode())
+    digest.update(_indexing_code())
+    return settings.root / "evals" / digest.hexdigest()[:16]
+
+
+@cache
+def _indexing_code() -> bytes:
+    """Return a hash of the code of this process; every suite asks for it, and it stays."""
+    root = Path(__file__).resolve().parents[2]
+    digest = hashlib.sha256()
     for room in _INDEXING:
         assert room in ROOMS
         for path in sorted((root / room).rglob("*.py")):
             digest.update(path.read_bytes())
-    return settings.root / "evals" / digest.hexdigest()[:16]
+    return digest.digest()
 
 
 class _AsyncSolver:

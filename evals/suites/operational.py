@@ -234,11 +234,14 @@ def _memory(bench: Bench) -> AsyncAnswer:
     async def answer(sample: Sample) -> Output:
         texts = await asyncio.to_thread(_asks, bench, sample.input["texts"])
         pictures = await asyncio.to_thread(_asks, bench, sample.input["pictures"])
-        text = await in_thread(lambda: measure_memory(bench.settings, texts, _CHILD_S))
         with tempfile.TemporaryDirectory() as folder:
             # A folder where nothing was read yet: what OCR has read is kept, and the worker would not start.
             empty = bench.settings.model_copy(update={"home": Path(folder)})
-            seen = await in_thread(lambda: measure_memory(empty, pictures, _CHILD_S))
+            # At once: each process is asked for its own memory, and no time is measured.
+            text, seen = await asyncio.gather(
+                in_thread(lambda: measure_memory(bench.settings, texts, _CHILD_S)),
+                in_thread(lambda: measure_memory(empty, pictures, _CHILD_S)),
+            )
         later = text["questions"] - text["questions"] // 2
         growth = (text["steady_mb"] - text["half_mb"]) * 100 / max(1, later)
         return Output(

@@ -8,8 +8,7 @@ question, paraphrases, context: {images, image_kind, collections, profile}}`; th
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,18 +16,20 @@ from typing import Any
 from agents.heads import HEADS_FILE
 from agents.router import RouteContext, Router
 from core.contracts import ModelRef
+from evals.made.values import sentence
 from evals.run.registry import Place, Scorer, suite
 from evals.run.sample import Output, Sample
 from evals.run.solver import FunctionSolver
-from evals.suites.rows import own
+from evals.solvers.bench import open_bench
+from evals.suites.rows import OWN, json_lines, own
 
-FILE = Path(__file__).parent / "data" / "routing.jsonl"
+FILE = OWN / "routing.jsonl"
 _SHOWN = 3
 
 
 def read_rows(path: Path = FILE) -> list[dict[str, Any]]:
     """Return the lines of a routing file."""
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
+    return json_lines(path)
 
 
 def context_of(row: dict[str, Any]) -> RouteContext:
@@ -45,20 +46,20 @@ def open_router(place: Place) -> Iterator[FunctionSolver]:
     heads = hashlib.sha256(HEADS_FILE.read_bytes()).hexdigest()[:16]
     models = {"router": ModelRef(name=place.settings.router, hash=heads)}
     if place.settings.router == "rules":
-        router = Router()
-    else:
-        from models.embeddings import open_embedder
+        yield FunctionSolver(_answer(Router()), models)
+        return
+    with open_bench(place) as bench:
+        router = Router(bench.services.models.embedder)
+        yield FunctionSolver(_answer(router), {**models, **bench.models("embeddings")})
 
-        embedder = open_embedder(place.settings)
-        models["embeddings"] = ModelRef(name=embedder.name, hash=embedder.hash)
-        router = Router(lambda: embedder)
 
+def _answer(router: Router) -> Callable[[Sample, int], Output]:
     def answer(sample: Sample, seed: int) -> Output:
         route = router.route(sample.input["question"], context_of(sample.input))
         top = {action: round(score, 4) for action, score in list(route.scores.items())[:_SHOWN]}
         return Output(answer={"action": route.action, "scores": top})
 
-    yield FunctionSolver(answer, models)
+    return answer
 
 
 def _right(sample: Sample, output: Output) -> float:
@@ -101,7 +102,7 @@ def made_routing(place: Place) -> Iterator[Sample]:
                     modality="image" if row["context"]["images"] else "text",
                     source=row["context"]["profile"],
                     group=f"{row['action']}.{way}",
-                    input={"question": text[:1].upper() + text[1:], "context": row["context"]},
+                    input={"question": sentence(text), "context": row["context"]},
                     target=row["action"],
                 )
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from core.text import find_numbers
@@ -16,6 +16,7 @@ from evals.safety.forms import GOALS, formed_attacks
 from evals.safety.plant import PLACES
 from evals.safety.redaction import FORMS, Marked, covered, found_in, gold_of, whole
 from evals.safety.world import STACKS, sample_of, solve_sample
+from evals.suites.rows import public
 
 _LONGEST_PAGE = 700
 """Characters of a document that is drawn as a page; longer ones would only be slow to read."""
@@ -36,7 +37,7 @@ def opener(attacks: Callable[[Place], list[Attack]]) -> OpenSolver:
         from evals.safety.obeying import ObeyingModel
         from evals.safety.world import open_world
 
-        with open_world(place.settings, ObeyingModel(attacks(place))) as world:
+        with open_world(place, ObeyingModel(attacks(place))) as world:
             yield FunctionSolver(lambda sample, seed: solve_sample(world, sample), world.models)
 
     return opened
@@ -98,15 +99,11 @@ SCORERS = (
 )
 
 
-@suite(
-    "injection",
-    family="safety",
-    open_solver=opener(lambda place: bipia_attacks(_folder(place))),
-    scorers=SCORERS,
-    version="2",
-    needs="bipia",
-    at_once=1,
-)
+_planted = partial(suite, family="safety", scorers=SCORERS, at_once=1)
+_bipia = partial(_planted, needs="bipia", open_solver=opener(lambda place: bipia_attacks(_folder(place))))
+
+
+@_bipia("injection", version="2")
 def injection(place: Place) -> Iterator[Sample]:
     """BIPIA's instructions planted in mails that are searched or read from a page, with obeying models."""
     tasks = bipia_tasks(_folder(place))
@@ -118,14 +115,7 @@ def injection(place: Place) -> Iterator[Sample]:
             yield from _both("injection", pages, attack, number, "image")
 
 
-@suite(
-    "injection_library",
-    family="safety",
-    open_solver=opener(lambda place: bipia_attacks(_folder(place))),
-    scorers=SCORERS,
-    needs="bipia",
-    at_once=1,
-)
+@_bipia("injection_library")
 def injection_library(place: Place) -> Iterator[Sample]:
     """BIPIA's instructions planted in our own texts and pages, whose questions both stacks answer."""
     tasks = own_tasks()
@@ -135,14 +125,7 @@ def injection_library(place: Place) -> Iterator[Sample]:
             yield from _both("injection_library", tasks, attack, number, "image")
 
 
-@suite(
-    "injection_own",
-    family="safety",
-    open_solver=opener(lambda place: _own()),
-    scorers=SCORERS,
-    version="2",
-    at_once=1,
-)
+@_planted("injection_own", open_solver=opener(lambda place: _own()), version="2")
 def injection_own(place: Place) -> Iterator[Sample]:
     """Attacks of our own: codes, languages, markup, tool calls, titles, cells, comments, records, prints."""
     tasks, few = own_tasks(), own_tasks()[:_OWN_PAGES]
@@ -209,18 +192,15 @@ def _share(kind: str, part: str) -> Scorer:
 )
 def personal_data(place: Place) -> Iterator[Sample]:
     """Personal data in sentences with labels: what is found by form, and what masking would leave."""
-    path = (place.data or Path()) / "pii_presidio" / "dev.jsonl"
-    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n")):
-        if line.strip():
-            row = json.loads(line)
-            yield Sample(
-                id=f"s{number:03}",
-                suite="personal_data",
-                family="safety",
-                group=f"template{row['template_id']}",
-                input={"text": row["full_text"]},
-                target=gold_of(row),
-            )
+    for number, row in enumerate(public(place, "pii_presidio/dev.jsonl")):
+        yield Sample(
+            id=f"s{number:03}",
+            suite="personal_data",
+            family="safety",
+            group=f"template{row['template_id']}",
+            input={"text": row["full_text"]},
+            target=gold_of(row),
+        )
 
 
 @contextmanager
@@ -228,7 +208,7 @@ def _open_asking(place: Place) -> Iterator[FunctionSolver]:
     from evals.safety.obeying import ObeyingModel
     from evals.safety.world import open_world
 
-    with open_world(place.settings, ObeyingModel([])) as world:
+    with open_world(place, ObeyingModel([])) as world:
         yield FunctionSolver(lambda sample, seed: world.plainly(sample.input["question"]), world.models)
 
 
@@ -264,18 +244,15 @@ def _only(label: str, measure: Callable[[Sample, Output], bool]) -> Callable[[Sa
 )
 def refusal(place: Place) -> Iterator[Sample]:
     """Unsafe requests and safe ones that look like them: refused, abstained from, or answered."""
-    path = (place.data or Path()) / "xstest" / "dev.jsonl"
-    for line in path.read_text(encoding="utf-8").split("\n"):
-        if line.strip():
-            row = json.loads(line)
-            yield Sample(
-                id=f"x{row['id']}",
-                suite="refusal",
-                family="safety",
-                kind=row["type"],
-                input={"question": row["prompt"]},
-                target=row["label"],
-            )
+    for row in public(place, "xstest/dev.jsonl"):
+        yield Sample(
+            id=f"x{row['id']}",
+            suite="refusal",
+            family="safety",
+            kind=row["type"],
+            input={"question": row["prompt"]},
+            target=row["label"],
+        )
 
 
 SUITES = (injection, injection_library, injection_own, refusal, personal_data)
