@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from evals.made.values import Value, code, places, value
+from evals.made.values import Value, code, places, sentence, value
 
 EACH = 12
 _TOLD = 4
@@ -73,14 +73,14 @@ def _thing(kind: Mapping[str, Any], number: int, name: str, model: str, rng: ran
     chosen = [rng.randrange(len(fact["says"])) for fact in told]
     said = [_says(fact, place, values) for fact, place in zip(told, chosen, strict=True)]
     otherwise = [_says(fact, place - 1, values) for fact, place in zip(told, chosen, strict=True)]
-    opening = _sentence(rng.choice(kind["opens"]).format(name=name, Name=_sentence(name), code=model))
+    opening = sentence(rng.choice(kind["opens"]).format(name=name, Name=sentence(name), code=model))
     # Asked about in turn, so that every fact of a kind is asked for as often as any other.
     order = sorted(told, key=lambda fact: (facts.index(fact) - number) % len(facts))
     return Thing(
         id=f"{kind['kind']}-{number:02}",
         kind=kind["kind"],
         name=name,
-        title=_sentence(name.removeprefix("the ")),
+        title=sentence(name.removeprefix("the ")),
         text=" ".join([opening, *said]),
         answered=tuple(_asked(fact, name, values[fact["key"]].accepted, rng) for fact in order),
         missing=tuple(_asked(fact, name, (), rng) for fact in facts if fact not in told),
@@ -89,17 +89,13 @@ def _thing(kind: Mapping[str, Any], number: int, name: str, model: str, rng: ran
 
 
 def _says(fact: Mapping[str, Any], place: int, values: Mapping[str, Value]) -> str:
-    return _sentence(fact["says"][place].format(v=values[fact["key"]].text))
+    return sentence(fact["says"][place].format(v=values[fact["key"]].text))
 
 
 def _asked(fact: Mapping[str, Any], name: str, accepted: tuple[str, ...], rng: random.Random) -> Asked:
     return Asked(
         fact["key"], fact["value"].partition(":")[0], rng.choice(fact["asks"]).format(name=name), accepted
     )
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def _frozen(value: Any) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Literal
 
 from pydantic import BaseModel
@@ -25,7 +26,7 @@ from models.chat import ChatModel
 _ROLE = "answerer"
 _READ = 1
 """Abstracts shown: the one that is wanted is found first in 99 of 100."""
-_ASKED = (
+_SYSTEM = (
     "Answer a biomedical question by yes, no or maybe. Maybe is for findings that point both ways or are too "
     'weak to tell. Reply with a JSON object: {"answer": "yes"}, {"answer": "no"} or {"answer": "maybe"}.'
 )
@@ -51,7 +52,7 @@ class _ChatSolver:
         read = "".join(f"Abstract:\n{text}\n\n" for _, text in found)
         reply = await self._chat.complete(
             [
-                {"role": "system", "content": _ASKED},
+                {"role": "system", "content": _SYSTEM},
                 {"role": "user", "content": f"{read}Question: {question}"},
             ],
             schema=Verdict,
@@ -86,29 +87,16 @@ def _opens(*, reads: bool) -> OpenSolver:
     return opened
 
 
-@suite(
-    "pubmedqa_chat",
-    family="biomedical",
-    needs="pubmedqa",
-    open_solver=_opens(reads=True),
-    scorers=LABELS,
-    at_once=1,
-    timeout_s=300.0,
-)
+_asked = partial(suite, family="biomedical", needs="pubmedqa", scorers=LABELS, at_once=1, timeout_s=300.0)
+
+
+@_asked("pubmedqa_chat", open_solver=_opens(reads=True))
 def pubmedqa_chat(place: Place) -> Iterator[Sample]:
     """Yes, no or maybe by the chat model of VIDENCE_ANSWERER, shown the first abstract found (PubMedQA)."""
     yield from verdicts(place, "pubmedqa_chat")
 
 
-@suite(
-    "pubmedqa_chat_alone",
-    family="biomedical",
-    needs="pubmedqa",
-    open_solver=_opens(reads=False),
-    scorers=LABELS,
-    at_once=1,
-    timeout_s=300.0,
-)
+@_asked("pubmedqa_chat_alone", open_solver=_opens(reads=False))
 def pubmedqa_chat_alone(place: Place) -> Iterator[Sample]:
     """The same model and questions with nothing to read: what it says from memory (PubMedQA)."""
     yield from verdicts(place, "pubmedqa_chat_alone")

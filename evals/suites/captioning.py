@@ -8,6 +8,7 @@ refusal is an empty caption. `VIDENCE_VLM` names a served model that may do bett
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from evals.drawings.shapes import COLOURS, SHAPES, draw_shape
@@ -141,28 +142,18 @@ def _photos(place: Place, set_name: str, suite_name: str) -> Iterator[Sample]:
         )
 
 
-_photo_solver = vlm_solver(lambda bench, sample: None)
-
-
-@suite(
-    "coco_captions",
-    family="captioning",
-    needs="coco_mini",
-    open_solver=_photo_solver,
-    scorers=SCORERS,
+_photographs = partial(
+    suite, family="captioning", open_solver=vlm_solver(lambda bench, sample: None), scorers=SCORERS
 )
+
+
+@_photographs("coco_captions", needs="coco_mini")
 def coco_captions(place: Place) -> Iterator[Sample]:
     """A sentence on photos, against five captions each (COCO)."""
     yield from _photos(place, "coco_mini", "coco_captions")
 
 
-@suite(
-    "flickr_captions",
-    family="captioning",
-    needs="flickr8k_1000",
-    open_solver=_photo_solver,
-    scorers=SCORERS,
-)
+@_photographs("flickr_captions", needs="flickr8k_1000")
 def flickr_captions(place: Place) -> Iterator[Sample]:
     """A sentence on photos, against five captions each (Flickr8k, 100 drawn)."""
     yield from draw(list(_photos(place, "flickr8k_1000", "flickr_captions")), _FLICKR)

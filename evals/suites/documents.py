@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -227,15 +226,10 @@ def _one_field(field: str) -> Scorer:
     return Scorer(f"field_{field}", score, judged=False, help=f"The {field} is right.")
 
 
-def _invented(sample: Sample, output: Output) -> float | None:
-    ids = output.answer["citations"]
-    return len(output.answer["invented"]) / len(ids) if ids else None
-
-
 TOGETHER = (
     metric_scorer("fields", _said_fields, _true_fields),
     metric_scorer("fields_f1", _said_fields, _true_fields, judged=False),
-    replace(INVENTED, one=_invented),
+    INVENTED,
 )
 FIELDS = (*TOGETHER, *(_one_field(field) for field in QUESTIONS))
 

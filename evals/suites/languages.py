@@ -8,6 +8,7 @@ it says is not.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from core.text import find_numbers
@@ -81,12 +82,12 @@ def _sample(row: dict[str, Any], suite_name: str, question: str, target: Any) ->
     )
 
 
-@suite(
-    "languages_search",
-    family="languages",
-    open_solver=bench_solver(_searcher, "embeddings", "reranker"),
-    scorers=FOUND,
+_searched = partial(
+    suite, family="languages", open_solver=bench_solver(_searcher, "embeddings", "reranker"), scorers=FOUND
 )
+
+
+@_searched("languages_search")
 def languages_search(place: Place) -> Iterator[Sample]:
     """Questions in ten languages over passages of the same language: the one that answers comes first."""
     for language in LANGUAGES:
@@ -94,12 +95,7 @@ def languages_search(place: Place) -> Iterator[Sample]:
             yield _sample(row, "languages_search", row["question"], [row["id"]])
 
 
-@suite(
-    "languages_across",
-    family="languages",
-    open_solver=bench_solver(_searcher, "embeddings", "reranker"),
-    scorers=FOUND,
-)
+@_searched("languages_across")
 def languages_across(place: Place) -> Iterator[Sample]:
     """The English question over passages of nine other languages: the one that answers comes first."""
     asked = {row["fact"]: row["question"] for row in facts(ASKED_FROM)}

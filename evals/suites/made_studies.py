@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from evals.made.values import drug
+from evals.made.values import drug, sentence
 from evals.run.registry import Place, suite
 from evals.run.sample import Sample
 from evals.solvers.asking import Ask, Asking, asker
@@ -87,15 +87,11 @@ def _study(number: int) -> Study:
         (
             f"{names['drug']} was compared with placebo in {people} adults with {names['condition']}.",
             f"Treatment lasted {weeks} weeks.",
-            _sentence(rng.choice(_FINDINGS[verdict]).format(**names) + "."),
-            _sentence(rng.choice(_CONCLUSIONS[verdict]).format(**names)),
+            sentence(rng.choice(_FINDINGS[verdict]).format(**names) + "."),
+            sentence(rng.choice(_CONCLUSIONS[verdict]).format(**names)),
         )
     )
     return Study(f"study-{number:03}", text, rng.choice(_ASKED).format(**names), verdict)
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def _asking(bench: Bench) -> Asking:

@@ -7,6 +7,7 @@ cache. `ragas` needs no language model. The other two need a judge; they advise 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from evals.ragas.scorers import image_scorers, judged_scorers, lacks_judge, lacks_package, plain_scorers
 from evals.run.registry import Place, suite
@@ -28,31 +29,16 @@ def _answered(place: Place, name: str) -> Iterator[Sample]:
         yield sample.model_copy(update={"suite": name, "family": FAMILY, "target": target})
 
 
-@suite(
-    "ragas",
-    family=FAMILY,
-    open_solver=answers.open_solver,
-    scorers=(),
-    open_scorers=plain_scorers,
-    lacks=lacks_package,
-    answers_of=answers,
-    timeout_s=answers.timeout_s,
-)
+_over_answers = partial(suite, family=FAMILY, open_solver=answers.open_solver, scorers=(), answers_of=answers)
+
+
+@_over_answers("ragas", open_scorers=plain_scorers, lacks=lacks_package, timeout_s=answers.timeout_s)
 def ragas(place: Place) -> Iterator[Sample]:
     """RAGAS's measures without a model, on the answers and retrieved texts of `answers`."""
     yield from _answered(place, "ragas")
 
 
-@suite(
-    "ragas_judged",
-    family=FAMILY,
-    open_solver=answers.open_solver,
-    scorers=(),
-    open_scorers=judged_scorers,
-    lacks=lacks_judge,
-    answers_of=answers,
-    timeout_s=_JUDGED_TIMEOUT_S,
-)
+@_over_answers("ragas_judged", open_scorers=judged_scorers, lacks=lacks_judge, timeout_s=_JUDGED_TIMEOUT_S)
 def ragas_judged(place: Place) -> Iterator[Sample]:
     """Faithfulness, answer relevancy, context precision and recall by a judge, on the same answers."""
     yield from _answered(place, "ragas_judged")

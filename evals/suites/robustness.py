@@ -213,8 +213,13 @@ def _draw(bench: Bench, sample: Sample, plain: str, changed: str) -> None:
     bench.once(
         f"draw {plain}", lambda: draw_lines(bench.path(plain), sample.input["lines"], sample.input["seed"])
     )
-    pixels = CHANGES[sample.kind](np.asarray(Image.open(bench.path(plain))))
-    bench.once(f"draw {changed}", lambda: Image.fromarray(pixels).save(bench.path(changed)))
+
+    def change() -> None:
+        with Image.open(bench.path(plain)) as image:
+            pixels = CHANGES[sample.kind](np.asarray(image))
+        Image.fromarray(pixels).save(bench.path(changed))
+
+    bench.once(f"draw {changed}", change)
 
 
 @suite(

@@ -13,6 +13,7 @@ from typing import Any
 from agents.inspection import inspect
 from agents.profiles import PROFILES
 from core.contracts import Evidence
+from evals.made.values import sentence
 from evals.metrics.lists import item_f1
 from evals.run.registry import Place, Scorer, suite
 from evals.run.sample import Output, Sample
@@ -38,16 +39,12 @@ def _said(number: int) -> tuple[list[str], list[str], list[str]]:
     rng = random.Random(f"scan-{number}")  # noqa: S311 - made-up data, no secret
     there = rng.sample(list(_LISTED), number % 4 if number % 4 < 3 else 1)
     absent = rng.sample([one for one in _LISTED if one not in there], rng.randrange(0, 3))
-    lines = [_sentence(rng.choice(_THERE).format(item=one, where=rng.choice(_PLACES))) for one in there]
+    lines = [sentence(rng.choice(_THERE).format(item=one, where=rng.choice(_PLACES))) for one in there]
     lines += [rng.choice(_ABSENT).format(item=one) for one in absent]
     lines += [f"There is {rng.choice(_HARMLESS)} as well."] * rng.randrange(0, 2)
     rng.shuffle(lines)
     declared = [*there] if number % 2 else there[1:]
     return lines or ["The bag holds clothes only."], there, [*declared, "clothes"] if number % 3 else []
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def _inspect(sample: Sample, seed: int) -> Output:

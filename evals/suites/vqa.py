@@ -11,6 +11,7 @@ import random
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from evals.drawings.simple import (
@@ -167,8 +168,8 @@ def _plain(picture: Picture) -> dict[str, Any]:
     return {**body, "colours": list(picture.colours), "values": list(picture.values)}
 
 
-@suite(
-    "drawn_pictures",
+_looked_at = partial(
+    suite,
     family="vqa",
     open_solver=vlm_solver(_draw),
     scorers=SCORERS,
@@ -176,6 +177,9 @@ def _plain(picture: Picture) -> dict[str, Any]:
     at_once=1,
     lane="vlm",
 )
+
+
+@_looked_at("drawn_pictures")
 def drawn_pictures(place: Place) -> Iterator[Sample]:
     """A question on each of 132 shapes and charts that we draw, to the embedded VLM."""
     for seed in range(_QUICK):
@@ -186,16 +190,7 @@ def drawn_pictures(place: Place) -> Iterator[Sample]:
         yield from _samples("drawn_pictures", chart, [asked[(seed // len(CHARTS)) % len(asked)]])
 
 
-@suite(
-    "many_drawn_pictures",
-    family="vqa",
-    needs=ANY_SET,
-    open_solver=vlm_solver(_draw),
-    scorers=SCORERS,
-    timeout_s=300.0,
-    at_once=1,
-    lane="vlm",
-)
+@_looked_at("many_drawn_pictures", needs=ANY_SET)
 def many_drawn_pictures(place: Place) -> Iterator[Sample]:
     """Up to four questions on each of 300 other shapes and charts: long enough to notice five points."""
     for seed in range(1_000, 1_000 + _MANY):
