@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 
 from evals.metrics.averages import mean_of
 from evals.metrics.words import metric_words
@@ -63,8 +64,8 @@ def _scores(
         raise ValueError(
             "CIDEr needs two images or more: its weights come from how rare words are among them"
         )
-    said = [metric_words(text) for text in predictions]
-    wanted = [[metric_words(text) for text in texts] for texts in references]
+    said = [tuple(metric_words(text)) for text in predictions]
+    wanted = [[tuple(metric_words(text)) for text in texts] for texts in references]
     images_with = Counter(
         ngram for texts in wanted for ngram in {n for words in texts for n in _ngrams(words)}
     )
@@ -78,13 +79,12 @@ def _scores(
     return scores
 
 
-def _ngrams(words: Sequence[str]) -> Counter[Ngram]:
-    return Counter(
-        tuple(words[at : at + n]) for n in range(1, _ORDER + 1) for at in range(len(words) - n + 1)
-    )
+@lru_cache(maxsize=8192)  # an interval leaves captions out in turn: the others stay what they are
+def _ngrams(words: tuple[str, ...]) -> Counter[Ngram]:
+    return Counter(words[at : at + n] for n in range(1, _ORDER + 1) for at in range(len(words) - n + 1))
 
 
-def _weigh(words: Sequence[str], images_with: Mapping[Ngram, int], images: int) -> Weighted:
+def _weigh(words: tuple[str, ...], images_with: Mapping[Ngram, int], images: int) -> Weighted:
     """Return, for each n, the count of each n-gram times the log of how rare it is among the images."""
     vectors: Weighted = [{} for _ in range(_ORDER)]
     for ngram, count in _ngrams(words).items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Literal
 
 from core.text import find_dates, squash
@@ -16,6 +17,7 @@ Field = str | tuple[str, FieldKind]
 _AMOUNT = re.compile(r"-?\d[\d.,' ]*")
 
 
+@lru_cache(maxsize=8192)  # intervals over documents ask for the same fields again and again
 def field_normal(text: str | None, kind: FieldKind = "text") -> str:
     """Return a field as it is compared.
 

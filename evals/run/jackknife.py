@@ -36,12 +36,13 @@ def pseudo_values(
         value: The measure over all of them.
         measure: The measure.
     """
-    blocks = sorted({block_of(record.sample.unit) for record in records})
+    places = [block_of(record.sample.unit) for record in records]
+    blocks = sorted(set(places))
     if len(blocks) < _LEAST:
         return {}
     found: dict[str, float] = {}
     for block in blocks:
-        without = measure([record for record in records if block_of(record.sample.unit) != block])
+        without = measure([one for one, place in zip(records, places, strict=True) if place != block])
         if without is None:
             return {}
         found[block] = len(blocks) * value - (len(blocks) - 1) * without

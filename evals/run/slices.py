@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from typing import NamedTuple
 
 from pydantic import Field
 
@@ -66,10 +67,20 @@ def figures(
     found: list[Figure] = []
     for suite in header.suites:
         mine = [record for record in records if record.sample.suite == suite.name]
-        for by, name, part in [("", "", mine), *_slices(mine)]:
+        for by, name, some in [("", "", mine), *_slices(mine)]:
+            part = _Part(by, name, some, by_sample(some))
             for metric, about in suite.metrics.items():
-                found.append(_figure(suite, metric, about, by, name, part, corpus, ends))
+                found.append(_figure(suite, metric, about, part, corpus, ends))
     return found
+
+
+class _Part(NamedTuple):
+    """A suite, or a slice of it; `samples` holds the records with the epochs of a sample together."""
+
+    by: str
+    name: str
+    records: Sequence[Record]
+    samples: Sequence[Sequence[Record]]
 
 
 def _slices(records: Sequence[Record]) -> Iterator[tuple[str, str, list[Record]]]:
@@ -84,19 +95,17 @@ def _figure(
     suite: SuiteHeader,
     metric: str,
     about: MetricHeader,
-    by: str,
-    name: str,
-    records: Sequence[Record],
+    part: _Part,
     corpus: CorpusScores | None,
     ends: CorpusEnds | None,
 ) -> Figure:
-    failed = [error for record in records if (error := record.failure(metric)) is not None]
+    failed = [error for record in part.records if (error := record.failure(metric)) is not None]
     figure = Figure(
         suite=suite.name,
         family=suite.family,
         metric=metric,
-        by=by,
-        slice=name,
+        by=part.by,
+        slice=part.name,
         n=0,
         groups=0,
         errors=len(failed),
@@ -105,9 +114,9 @@ def _figure(
         judged=about.judged,
     )
     if about.corpus:
-        return _whole(figure, records, corpus, ends)
-    scores = sample_scores(by_sample(records), metric, about)
-    missing = undefined(records, metric)
+        return _whole(figure, part.records, corpus, ends)
+    scores = sample_scores(part.samples, metric, about)
+    missing = undefined(part.records, metric)
     if not scores:
         return figure.model_copy(update={"undefined": missing})
     units = [score.sample.unit for score in scores]

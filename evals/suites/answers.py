@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ _ROOT = Path(__file__).resolve().parents[2]
 _DOCUMENTS = ("README.md", "docs")
 
 
+@lru_cache(maxsize=8192)  # measures over a whole run ask for the same pairs again and again
 def is_right(short: str, gold: str) -> bool:
     """Return whether a short answer says the gold answer, after normalising dates, numbers and punctuation.
 
