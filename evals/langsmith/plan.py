@@ -121,12 +121,13 @@ def _plan(
     suite: SuiteHeader, records: Sequence[Record], figures: Sequence[Figure], header: Header, project: str
 ) -> SuitePlan:
     samples = {record.sample.id: record for record in records}
+    examples = {id_: _example(record.sample, record.sha256) for id_, record in samples.items()}
     run_key = content_hash([header.identity(), header.started, suite.name])[:_IDS]
-    answers = tuple(_answer(record, header) for record in records)
+    answers = tuple(_answer(record, examples[record.sample.id], header) for record in records)
     return SuitePlan(
         dataset=f"{project}-{suite.name}",
         description=f"Samples of the suite {suite.name} (family {suite.family}).",
-        examples=tuple(_example(record.sample, record.sha256) for record in samples.values()),
+        examples=tuple(examples.values()),
         experiment=f"{project}-{suite.name}-{run_key}",
         metadata=_metadata(suite, figures, header),
         answers=answers,
@@ -157,16 +158,15 @@ def _example(sample: Sample, sha256: str) -> Example:
     return Example(f"{sample.id}\0{sha256}", body, images)
 
 
-def _answer(record: Record, header: Header) -> Answer:
+def _answer(record: Record, example: Example, header: Header) -> Answer:
     started = datetime.fromisoformat(header.started)
     ended = started + timedelta(milliseconds=record.output.ms)
     error = record.error
-    inputs = _example(record.sample, record.sha256).body["inputs"]
     usage = record.output.usage
     body = {
         "name": record.sample.suite,
         "run_type": "chain",
-        "inputs": inputs,
+        "inputs": example.body["inputs"],
         "outputs": {
             "answer": clean(record.output.answer),
             "evidence": [clean(seen.model_dump(mode="json")) for seen in record.output.evidence],
@@ -186,7 +186,7 @@ def _answer(record: Record, header: Header) -> Answer:
     }
     scored = {} if error else record.scored.scores
     scores = {name: value for name, value in scored.items() if value is not None and math.isfinite(value)}
-    return Answer(f"{record.sample.id}\0{record.sha256}", record.epoch, body, scores)
+    return Answer(example.key, record.epoch, body, scores)
 
 
 def _metadata(suite: SuiteHeader, figures: Iterable[Figure], header: Header) -> dict[str, Any]:

@@ -132,7 +132,8 @@ def _add_examples(
         api.add_examples(dataset, list(bodies.values()))
         return
     except ConflictError:
-        left = [body for id_, body in bodies.items() if id_ not in api.example_ids(dataset)]
+        there = api.example_ids(dataset)
+        left = [body for id_, body in bodies.items() if id_ not in there]
     try:
         if left:
             api.add_examples(dataset, left)

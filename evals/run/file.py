@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -145,9 +144,12 @@ def read_run(path: Path) -> Run:
     return Run(path, header, tuple(sorted(records.values(), key=lambda record: record.key)), summary)
 
 
-def read_runs(paths: Sequence[Path]) -> list[Run]:
-    """Read run files in the order in which they started; raises like `read_run`."""
-    return sorted((read_run(path) for path in paths), key=lambda run: run.header.started)
+def read_finished(path: Path) -> Run:
+    """Read the file of a run that came to its end; raises like `read_run`, and `invalid_input` for others."""
+    run = read_run(path)
+    if run.summary is None or not run.summary.complete:
+        raise invalid_input(f"{path} is not finished", help="The command that began it goes on.")
+    return run
 
 
 def _cut_torn_line(path: Path) -> bool:

@@ -11,7 +11,7 @@ from core.contracts import ModelRef
 from core.errors import VidenceError, invalid_input
 from evals.compare.decide import Comparison, compare_runs
 from evals.gate import GateConfig
-from evals.run.file import Run, read_run
+from evals.run.file import Run, read_finished
 from evals.run.header import changes
 from finetune.release.hashing import sha256_of
 from finetune.release.registry import Registry
@@ -49,7 +49,7 @@ def gate_runs(registry: Registry, new: str, base_run: Path, new_run: Path, confi
     ref = f"{state.name}@{state.version}"
     registry.checkpoint(ref)
     current = registry.in_production(state.name)
-    old, fresh = _finished(base_run), _finished(new_run)
+    old, fresh = read_finished(base_run), read_finished(new_run)
     _check_used(fresh, state.name, state.version)
     if current is not None and current != state.version:
         _check_used(old, state.name, current)
@@ -101,13 +101,6 @@ def _check_used(run: Run, name: str, version: str) -> None:
         help=f"Serve that version and name it: VIDENCE_VLM=openai:BASE_URL#{name}@{version} "
         "vidence eval run SUITES -o FILE, with a suite that asks it.",
     )
-
-
-def _finished(path: Path) -> Run:
-    run = read_run(path)
-    if run.summary is None or not run.summary.complete:
-        raise invalid_input(f"{path} is not finished", help="The command that began it goes on.")
-    return run
 
 
 def _about(run: Run) -> dict[str, Any]:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +15,7 @@ from server.cli.counting import counting_stages
 from server.cli.eval_baseline import baseline
 from server.cli.eval_canaries import canaries
 from server.cli.eval_dataset import app as dataset_app
+from server.cli.eval_files import new_run_file
 from server.cli.eval_load import load
 from server.cli.eval_ragas import ragas
 from server.cli.eval_show import show_comparison, show_run, show_suites
@@ -157,7 +156,7 @@ def run(
                 found = run_suites(
                     chosen,
                     replace(_place(settings, data), progress=progress or _steps_told(as_json)),
-                    output or _new_file(settings, suites),
+                    output or new_run_file(settings, *suites),
                     options,
                     progress=progress,
                     cache=kept,
@@ -338,9 +337,3 @@ def _positive(value: Any) -> Any:
     if value is not None and value <= 0:
         raise invalid_input(f"A limit of {value} allows nothing", help="Give a number above 0.")
     return value
-
-
-def _new_file(settings: Settings, names: Sequence[str]) -> Path:
-    now = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
-    said = re.sub(r"[^\w.-]+", "-", "-".join(names))[:60]
-    return settings.root / "evals" / f"{now}-{said}.jsonl"

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from core.errors import invalid_input
 from server.cli.output import emit_json, handle_errors, out_console
 
 
@@ -25,12 +24,10 @@ def baseline(
       make eval-base
     """
     with handle_errors(as_json):
-        from evals.run.file import read_run
+        from evals.run.file import read_finished
         from evals.run.slim import write_slim
 
-        found = read_run(run)
-        if found.summary is None or not found.summary.complete:
-            raise invalid_input(f"{run} is not finished", help="The command that began it goes on.")
+        found = read_finished(run)
         size = write_slim(found, output)
         if as_json:
             emit_json({"output": str(output), "bytes": size, "samples": len(found.records)})

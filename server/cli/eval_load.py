@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from core.errors import invalid_input
-from core.settings import Settings, load_settings
+from core.settings import load_settings
 from server.cli.counting import counting
 from server.cli.eval_canaries import AsJson, Personas, Profiles, split_names
+from server.cli.eval_files import new_run_file
 from server.cli.eval_load_show import show_load
 from server.cli.output import emit_json, handle_errors
 
@@ -95,7 +95,7 @@ def load(
 
         settings = load_settings()
         plan = _plan(users, rate, ramp, seconds, think_time, drop, cancel, drain, seed)
-        path = output or _new_file(settings)
+        path = output or new_run_file(settings, "load")
         check_new(path)
         asked = canaries(split_names(persona), split_names(profile))
         target = Target(url, key, protocol.value, model, _named(collection or []), timeout)
@@ -164,8 +164,3 @@ def _named(pairs: list[str]) -> dict[str, str]:
             f"--collection {unknown[0]} names no canary collection", help=f"There are: {known}."
         )
     return found
-
-
-def _new_file(settings: Settings) -> Path:
-    now = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
-    return settings.root / "evals" / f"{now}-load.jsonl"

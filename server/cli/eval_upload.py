@@ -121,17 +121,14 @@ def _plans(source: str, project: str, settings: Settings) -> list[SuitePlan]:
     from evals.langsmith.plan import plan_run, plan_samples
     from evals.production.record import MARK
     from evals.production.store import find_set
-    from evals.run.file import read_run
+    from evals.run.file import read_finished
 
     if source.startswith(MARK):
         found = find_set(settings.root, source)
         samples = [line.sample for line in found.lines()]
         about = f"Rated answers, version {found.info.version}."
         return [plan_samples(samples, f"{project}-{MARK}{found.info.name}", about)]
-    run = read_run(Path(source))
-    if run.summary is None or not run.summary.complete:
-        raise invalid_input(f"{source} is not finished", help="The command that began it goes on.")
-    return plan_run(run, project)
+    return plan_run(read_finished(Path(source)), project)
 
 
 def _show(found: Sequence[Uploaded]) -> None:
