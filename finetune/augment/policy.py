@@ -27,7 +27,6 @@ CHANGES: tuple[Change, ...] = (*PIXEL, *SPATIAL)
 _LOOSE_KINDS = {"caption", "open", "description"}
 """Answers that may speak of anything in the image: nothing that could be seen may go or turn."""
 _WORDLESS: set[Change] = {"noise", "compression"}
-FOLLOWING = ("boxes", "place")
 
 
 def allowed(row: TrainRow, *, follows: str = "") -> frozenset[Change]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -181,8 +181,3 @@ def _masked(row: TrainRow, marks: Marks) -> TrainRow:
     )
     values = {**row.model_dump(), "id": "", "question": question, "answers": tuple(answers)}
     return TrainRow.model_validate({**values, "parents": (*row.parents, row.id)})
-
-
-def thresholds_json(thresholds: Thresholds) -> dict[str, Any]:
-    """Return thresholds as plain values."""
-    return asdict(thresholds)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from core.errors import invalid_input, unavailable
 from finetune.data.marks import Engine
 
 Progress = Callable[[str, int, int], None]
-EngineName = Literal["local", "ray"]
 _BATCH = 256
 
 

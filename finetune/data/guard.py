@@ -19,7 +19,7 @@ from finetune.data.convert.base import Skip
 from finetune.data.convert.files import IMAGE_SUFFIXES, existing, find, load_json, objects
 from finetune.data.dataset import Dataset
 from finetune.data.rows import PreferenceRow, TrainRow
-from knowledge.image_prints import PrintCache, print_of_file
+from knowledge.image_prints import PrintCache
 from knowledge.seen import SeenIndex, question_key
 
 Progress = Callable[[str, int, int], None]
@@ -83,11 +83,6 @@ def check_against(
         if hit is not None:
             found.append(Overlap(row.id, *hit))
     return found
-
-
-def overlaps_image(path: Path, index: EvalIndex) -> tuple[str, str] | None:
-    """Return (reason, place) when an image file is evaluation data; raises for one that cannot be opened."""
-    return index.image(print_of_file(path))
 
 
 def counted(found: Iterable[Overlap]) -> dict[str, int]:
