@@ -25,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from agents.check.quotes import occurs
 from benchmarks.common import add_data_option, print_figures
 from evals.suites.answers import FIXED, FIXED_UNANSWERABLE, is_right
+from evals.suites.rows import json_lines
 
 ROOT = Path(__file__).resolve().parents[1]
 COLLECTION = "vidence-docs"
@@ -61,7 +62,7 @@ def _options() -> argparse.Namespace:
 
 
 def _rows(path: Path, options: argparse.Namespace) -> list[dict[str, Any]]:
-    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    rows = json_lines(path)
     kept = [row for row in rows if options.kind in (None, row["kind"])]
     missing = [row for row in kept if "image" in row and not (options.data / row["image"]).exists()]
     if missing:

@@ -37,6 +37,7 @@ from core.contracts import Candidate, ChartTable, Evidence, Locator, OcrLine
 from core.errors import VidenceError
 from core.text import find_numbers
 from evals.suites.charts import cells_of_file
+from evals.suites.rows import json_lines
 from models.charts import read_chart
 from tools.read_chart import cell_text
 
@@ -235,7 +236,7 @@ def read_by_command(path: Path) -> tuple[ChartTable | None, str]:
 
 def misleading(root: Path, *, cli: bool, verbose: bool) -> None:
     """Read the development charts: cells, declined kinds, multiple choice."""
-    rows = [json.loads(line) for line in (root / "dev.jsonl").read_text().splitlines()]
+    rows = json_lines(root / "dev.jsonl")
     good: dict[str, list[bool]] = defaultdict(list)
     sure: list[tuple[float, bool]] = []
     named: list[bool] = []
@@ -288,7 +289,7 @@ def misleading(root: Path, *, cli: bool, verbose: bool) -> None:
 
 def pew(root: Path, limit: int, verbose: bool) -> None:
     """Report how many numbers of the answers stand in the table (and in the OCR alone)."""
-    rows = [json.loads(line) for line in (root / "dev.jsonl").read_text().splitlines()][:limit]
+    rows = json_lines(root / "dev.jsonl")[:limit]
     in_table: list[bool] = []
     in_text: list[bool] = []
     declined: dict[str, int] = defaultdict(int)

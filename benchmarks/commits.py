@@ -11,7 +11,6 @@ subject names one of their files are reported apart. Tests and documentation are
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -24,6 +23,7 @@ from core.settings import Settings
 from evals.metrics.averages import mean_of
 from evals.metrics.ranking import recall_at_k
 from evals.suites.code import names_file, package_files
+from evals.suites.rows import json_lines
 from knowledge import sparse
 from knowledge.code.version import version_of
 from knowledge.collections import Collections
@@ -99,8 +99,7 @@ def main() -> None:
         "add_s": round(time.perf_counter() - begun, 1),
         "bytes": collections.describe()[0].bytes,
     }
-    lines = (args.data / "transformers_corpus" / "commit_to_file_dev.jsonl").read_text().split("\n")
-    read = [json.loads(line) for line in lines if line.strip()]
+    read = json_lines(args.data / "transformers_corpus" / "commit_to_file_dev.jsonl")
     gold = [(row["query"], *gold_files(row, set(files))) for row in read]
     rows = [(subject, held) for subject, held, _ in gold if held]
     result |= {

@@ -11,6 +11,7 @@ from typing import Any
 
 from agents.router import Router
 from core.settings import Settings
+from evals.suites.rows import json_lines
 from models.embeddings import open_embedder
 
 Figures = dict[str, Any]
@@ -63,7 +64,7 @@ def measure_routers(
     show: Callable[[str, Figures], None],
 ) -> None:
     """Score the routers that were asked for on the file's rows; print JSON, or show each for people."""
-    rows = [json.loads(line) for line in args.file.read_text().split("\n") if line.strip()]
+    rows = json_lines(args.file)
     embedder = open_embedder(Settings())
     routers = {"rules": Router(), "embedding": Router(lambda: embedder)}
     wanted = routers if args.mode == "both" else {args.mode: routers[args.mode]}

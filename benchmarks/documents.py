@@ -29,6 +29,7 @@ from core.contracts import Box, Evidence, Locator, OcrLine
 from core.text import find_dates, squash
 from evals.metrics.ocr import Errors, character_errors
 from evals.suites.documents import QUESTIONS, overlap
+from evals.suites.rows import json_lines
 
 TARGETS = {"total": 0.70, "date": 0.75}
 _CITED = 0.95
@@ -79,9 +80,7 @@ def _options() -> argparse.Namespace:
 
 
 def _rows(folder: Path) -> list[dict[str, Any]]:
-    lines = (folder / "dev.jsonl").read_text().splitlines()
-    rows = [json.loads(line) for line in lines if line.strip()]
-    return [{**row, "path": folder / row["image"]} for row in rows]
+    return [{**row, "path": folder / row["image"]} for row in json_lines(folder / "dev.jsonl")]
 
 
 def _ask(row: dict[str, Any], question: str, options: argparse.Namespace) -> Reply:

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ import numpy as np
 from benchmarks.common import add_data_option, add_output_options, print_figures
 from core.images import ImageStore
 from core.settings import Settings
+from evals.suites.rows import json_lines
 from finetune.train.config import ContrastiveConfig, ContrastiveSection
 from finetune.train.dual_encoder import Captioned, DualTrainer, class_prior, recall_at, unit_rows
 from finetune.train.recipe import load_config
@@ -46,7 +46,7 @@ def features(folder: Path, home: Path) -> tuple[Captioned, Any, Any]:
     embedder = open_embedder(settings)
     backbone = Backbone(settings.root / "models")
     conse = ConseBridge(embedder, settings.root / "models")
-    rows = [json.loads(line) for line in (folder / "dev.jsonl").read_text().splitlines()]
+    rows = json_lines(folder / "dev.jsonl")
     key = hashlib.sha256(f"{folder.name}|{Backbone.name}|{embedder.hash}|{len(rows)}".encode()).hexdigest()[
         :12
     ]

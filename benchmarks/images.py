@@ -34,6 +34,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.common import add_data_option, add_output_options, print_figures
 from core.images import ImageStore
 from core.settings import Settings
+from evals.suites.rows import json_lines
 from knowledge.collections import Collections
 from knowledge.images.options import ImageOptions
 from models.embeddings import open_embedder
@@ -105,7 +106,7 @@ def recall(ranks: Sequence[int]) -> dict[str, float]:
 
 def read_photos(folder: Path, limit: int) -> list[dict[str, Any]]:
     """Return rows with an id, an image, captions and objects."""
-    rows = [json.loads(line) for line in (folder / "dev.jsonl").read_text().splitlines()]
+    rows = json_lines(folder / "dev.jsonl")
     return [{**row, "id": Path(row["image"]).stem} for row in rows[: limit or None]]
 
 
@@ -237,7 +238,7 @@ def _within(x: float, y: float, boxes: Sequence[Sequence[float]]) -> bool:
 
 def charts(bench: Bench, folder: Path, limit: int) -> dict[str, Any]:
     """Measure from a chart's title to the chart."""
-    rows = [json.loads(line) for line in (folder / "dev.jsonl").read_text().splitlines()][: limit or None]
+    rows = json_lines(folder / "dev.jsonl")[: limit or None]
     records = [{"id": row["id"], "image": row["image"]} for row in rows]
     seconds = bench.index("charts", records, folder)
     asked = [(row["title"], row["id"]) for row in rows]

@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.common import add_data_option, add_output_options, print_figures
 from core.settings import Settings
 from core.text import sentences
+from evals.suites.rows import json_lines
 from knowledge.collections import Collections
 from models.embeddings import Embedder, open_embedder
 
@@ -67,8 +68,7 @@ def source_sentences(data: Path) -> list[str]:
     """Return the sentences that the corpus is made of."""
     corpus = data / "scifact" / "corpus.jsonl"
     if corpus.is_file():
-        rows = map(json.loads, corpus.read_text().splitlines())
-        return [sentence for row in rows for sentence in row["abstract"]]
+        return [sentence for row in json_lines(corpus) for sentence in row["abstract"]]
     texts = [str(found.metadata.get_payload() or "") for found in distributions()]
     return [sentence for text in texts for sentence in sentences(text) if len(sentence.split()) > 5]
 

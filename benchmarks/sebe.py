@@ -12,7 +12,6 @@ photo has to find its caption by the pixels alone, among 300.
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +21,7 @@ from agents.sebe import ImageView, aligned_scores
 from benchmarks.common import add_data_option, add_output_options, print_figures
 from benchmarks.images import Bench, read_photos, recall
 from core.contracts import Locator
+from evals.suites.rows import json_lines
 from knowledge.images.written import ImageText
 from knowledge.records import Piece
 
@@ -92,7 +92,7 @@ def measure(
 
 def charts(bench: Bench, folder: Path, limit: int) -> dict[str, Any]:
     """Measure charts; all summaries are indexed, `limit` counts questions."""
-    rows = [json.loads(line) for line in (folder / "dev.jsonl").read_text().splitlines()]
+    rows = json_lines(folder / "dev.jsonl")
     bench.index("summaries", [{"id": row["id"], "text": row["summary"]} for row in rows], folder)
     rows = rows[: limit or None]
     views = []

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import tempfile
 import time
 from collections import Counter
@@ -32,7 +31,7 @@ from benchmarks.common import add_data_option, add_output_options, print_figures
 from core.contracts import Action
 from core.settings import Settings
 from evals.suites.routing import read_rows
-from evals.suites.rows import own
+from evals.suites.rows import json_lines, own
 from models.embeddings import Embedder, open_embedder
 from tools.cards import read_catalogue, registry_cards
 from tools.registry import default_registry
@@ -42,11 +41,6 @@ from tools.suggest import ToolSuggester
 _KS = (1, 3, 5)
 _LATENCY = 200
 _BATCH = 256
-
-
-def read(path: Path) -> list[dict[str, Any]]:
-    """Read JSON lines."""
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
 
 
 def hits(selector: ToolSelector, rows: Sequence[tuple[str, str]]) -> dict[str, Any]:
@@ -143,7 +137,7 @@ def main() -> None:
     others = read_catalogue(folder / "tools.jsonl") if args.part in ("metatool", "own", "all") else []
     result: dict[str, Any] = {"tools": len(others)}
     if args.part in ("metatool", "all"):
-        rows = read(folder / "queries_dev.jsonl")[: args.limit or None]
+        rows = json_lines(folder / "queries_dev.jsonl")[: args.limit or None]
         pairs = [(row["Query"], row["Tool"]) for row in rows]
         result["metatool"] = hits(ToolSelector(others, embedder), pairs)
     if args.part in ("own", "all"):
