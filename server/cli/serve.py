@@ -36,10 +36,11 @@ def serve(
         settings = load_settings()
         run = _server()
         from server.security.identify import check_address
-        from server.telemetry.logs import set_up
+        from server.telemetry.logs import catch_strays, set_up
 
         check_address(settings, host)
         set_up(settings)
+        catch_strays()
         console = err_console()
 
         def started(address: str) -> None:

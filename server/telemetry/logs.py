@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, TextIO
@@ -15,6 +16,8 @@ from typing import Any, TextIO
 from core.settings import Settings
 from server.telemetry.redact import Redactor, secrets_of
 from server.telemetry.scope import SCOPE
+
+log = logging.getLogger(__name__)
 
 FIELDS = "fields"
 """The attribute of a record that holds what a line says besides its message."""
@@ -95,3 +98,15 @@ def set_up(settings: Settings, stream: TextIO | None = None) -> None:
     root.setLevel(logging.INFO)
     for name in (*QUIET, "uvicorn"):
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def catch_strays() -> None:
+    """Let what Python itself would print (exceptions that end a thread, warnings) pass the same filter."""
+
+    def ended(args: threading.ExceptHookArgs) -> None:
+        if args.exc_value is not None:
+            error = (args.exc_type, args.exc_value, args.exc_traceback)
+            log.error("A thread ended by an exception", exc_info=error)
+
+    threading.excepthook = ended
+    logging.captureWarnings(True)

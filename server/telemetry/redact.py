@@ -7,6 +7,7 @@ form (`core.personal`). No pattern finds everything: code of ours logs ids and k
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Iterable
 from urllib.parse import urlsplit
@@ -41,6 +42,7 @@ _AFTER = re.compile(
 )
 _USER_OF_URL = re.compile(r"(?<=://)[^/\s@\"']+(?=@)")
 _PIXELS = re.compile(r"data:[\w.+-]+/[\w.+-]+;base64,[A-Za-z0-9+/=_-]*")
+_IPV6 = re.compile(r"(?<![\w:.])[0-9A-Fa-f:]{6,39}(?![\w:])")
 _VALUE = re.compile(r"input_value=.*?(?=, input_type=)", re.S)
 """What pydantic repeats of a value that it refuses."""
 
@@ -71,7 +73,7 @@ class Redactor:
             text = self._known.sub(SECRET, text)
         text = _VALUE.sub("input_value=[value]", _PIXELS.sub("[image]", text))
         text = _AFTER.sub(_keep_name, _WHOLE.sub(SECRET, text))
-        text = _USER_OF_URL.sub(SECRET, text)
+        text = _IPV6.sub(_network, _USER_OF_URL.sub(SECRET, text))
         return mask(text, find_personal(text))
 
     def clean(self, text: str) -> bool:
@@ -82,6 +84,16 @@ class Redactor:
 def _keep_name(hit: re.Match[str]) -> str:
     name = next(group for group in hit.groups() if group is not None)
     return f"{name}{SECRET}"
+
+
+def _network(hit: re.Match[str]) -> str:
+    """Mask an address of IPv6; with fewer than three groups it is this machine's, or a slice of Python's."""
+    text = hit.group()
+    try:
+        ipaddress.IPv6Address(text)
+    except ValueError:
+        return text
+    return "[ip]" if len([group for group in text.split(":") if group]) > 2 else text
 
 
 def secrets_of(settings: Settings) -> list[str]:

@@ -27,6 +27,12 @@ def known() -> dict[str, set[str]]:
                     if sample.name.startswith("process_")}  # fmt: skip
 
 
+def test_every_metric_is_in_the_documents() -> None:
+    told = re.findall(r"`(?:vidence_)?(\w+)`", (DASHBOARD.parents[2] / "docs" / "server.md").read_text())
+    names = {re.sub(r"^vidence_|_(bucket|sum|count)$", "", name) for name in known() if "process" not in name}
+    assert names - set(told) == set()
+
+
 def test_every_query_names_metrics_and_labels_that_exist() -> None:
     series = known()
     targets: list[Any] = [

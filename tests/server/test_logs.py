@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import logging
+import threading
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ from starlette.datastructures import Headers
 from core.feedback_store import FeedbackStore
 from core.settings import Settings
 from server.runs.records import Run, RunSpec
-from server.telemetry.logs import FIELDS, JsonFormatter, LineFormatter, set_up
+from server.telemetry.logs import FIELDS, JsonFormatter, LineFormatter, catch_strays, set_up
 from server.telemetry.middleware import request_id_of
 from server.telemetry.redact import Redactor, secrets_of
 from server.telemetry.scope import SCOPE, Scope, enter_run, short_hash
@@ -55,7 +57,7 @@ SECRETS = {
     "-----BEGIN RSA PRIVATE KEY-----\nMIIEow\n-----END RSA PRIVATE KEY-----": "MIIEow",
     "lsv2_pt_0123456789abcdef0123_ab": "0123456789abcdef0123",
 }
-PERSONAL = [MAIL, PHONE, CARD, IBAN, SSN, ADDRESS]
+PERSONAL = [MAIL, PHONE, CARD, IBAN, SSN, ADDRESS, "2001:db8::8a2e:370:7334"]
 
 
 @pytest.mark.parametrize(("text", "secret"), SECRETS.items())
@@ -79,6 +81,7 @@ def test_personal_data_is_masked(data: str) -> None:
         "Run 3f2a9c0b1d4e4f5a8b7c6d5e4f3a2b1c was taken over by another worker",
         "VIDENCE_MAX_TOKENS is 50000; tokens_in=120 tokens_out=30",
         "127 of 4,825 samples, 12.5% in 2026",
+        "at 12:34:56 it listens on ::1, pixels[::2]",
     ],
 )
 def test_plain_lines_stay_as_they_are(text: str) -> None:
@@ -246,6 +249,32 @@ def test_probes_are_not_logged(tmp_path: Path, lines: io.StringIO) -> None:
     routes = [json.loads(line).get("route") for line in lines.getvalue().splitlines()]
     assert "/v1/events/schema" in routes
     assert not {"/health", "/ready", "/metrics"} & set(routes)
+
+
+def test_what_ends_a_thread_and_what_python_warns_of_is_masked_too(
+    lines: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ends() -> None:
+        raise ValueError(f"{MAIL} with {KEY}")
+
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
+    try:
+        catch_strays()
+        thread = threading.Thread(target=ends)
+        thread.start()
+        thread.join()
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            logging.captureWarnings(True)
+            warnings.warn(f"{MAIL} is deprecated", stacklevel=1)
+            logging.captureWarnings(False)
+    finally:
+        logging.captureWarnings(False)
+    text = lines.getvalue()
+    assert "ValueError" in text
+    assert "is deprecated" in text
+    assert MAIL not in text
+    assert KEY not in text
 
 
 def test_libraries_do_not_log_the_addresses_they_ask(lines: io.StringIO) -> None:
