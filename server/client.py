@@ -1,4 +1,4 @@
-"""A typed Python client of the server: start, follow, wait for, cancel and resume runs.
+"""A typed Python client of the server: start, follow, wait for, cancel and resume runs, and what is beside.
 
     with Client("http://127.0.0.1:8080") as client:
         for event in client.chat("What is the total?", images=["receipt.jpg"]):
@@ -10,7 +10,6 @@ event is yielded once, in order.
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections.abc import Iterable, Iterator
@@ -19,8 +18,10 @@ from types import TracebackType
 from typing import Any, Self
 
 import httpx
+from httpx_sse import EventSource
 
 from core.errors import ErrorKind, VidenceError, unavailable
+from server.client_resources import Image, Resources
 from server.http.bodies import History, ImageView, RunList, RunView
 from server.stream.events import EVENTS, LAST, AnswerDelta, Envelope
 
@@ -37,7 +38,7 @@ _KINDS: dict[int, ErrorKind] = {
 _LONGEST_PAUSE_S = 5.0
 
 
-class Client:
+class Client(Resources):
     """A connection to one server; close it, or use it with `with`.
 
     Args:
@@ -61,7 +62,7 @@ class Client:
         self._http = httpx.Client(base_url=base_url, headers=headers, timeout=timeout_s, transport=transport)
         self._patience_s = patience_s
 
-    def chat(self, question: str, *, images: Iterable[str | Path] = (), **options: Any) -> Iterator[Envelope]:
+    def chat(self, question: str, *, images: Iterable[Image] = (), **options: Any) -> Iterator[Envelope]:
         """Start a run and yield its events, to its end or to its question.
 
         Args:
@@ -113,7 +114,7 @@ class Client:
                 pause = 0.1 if last.seq > before else min(pause * 2, _LONGEST_PAUSE_S)
                 time.sleep(pause)
 
-    def start(self, question: str, *, images: Iterable[str | Path] = (), **options: Any) -> RunView:
+    def start(self, question: str, *, images: Iterable[Image] = (), **options: Any) -> RunView:
         """Start a run and return it; it is on the server's disk."""
         return RunView.model_validate(
             self._send("POST", "/v1/runs", json=self._body(question, images, options))
@@ -144,7 +145,7 @@ class Client:
             self._send("GET", f"/v1/threads/{thread_id}/history", params={"limit": limit})
         )
 
-    def upload(self, image: str | Path) -> ImageView:
+    def upload(self, image: Image) -> ImageView:
         """Keep an image file on the server; its `image_id` can be asked about."""
         data = Path(image).expanduser().read_bytes()
         headers = {"Content-Type": "application/octet-stream"}
@@ -164,10 +165,10 @@ class Client:
         """Close the connection."""
         self.close()
 
-    def _body(self, question: str, images: Iterable[str | Path], options: dict[str, Any]) -> dict[str, Any]:
-        return {"question": question, "images": [self._image(image) for image in images], **options}
+    def _body(self, question: str, images: Iterable[Image], options: dict[str, Any]) -> dict[str, Any]:
+        return {"question": question, "images": self._images(images), **options}
 
-    def _image(self, image: str | Path) -> dict[str, str]:
+    def _image(self, image: Image) -> dict[str, str]:
         if isinstance(image, str) and image.startswith(("http://", "https://")):
             return {"url": image}
         if isinstance(image, str) and _HASH.fullmatch(image):
@@ -180,7 +181,7 @@ class Client:
         except httpx.TransportError as error:
             raise unavailable(f"The server cannot be reached: {error}", help="Is it running?") from error
         _check(reply)
-        return reply.json()
+        return reply.json() if reply.content else None
 
     def _lose_patience(self, heard: float, error: Exception) -> None:
         if time.monotonic() - heard > self._patience_s:
@@ -240,15 +241,7 @@ class _Last:
 
 
 def _events(reply: httpx.Response) -> Iterator[Envelope]:
-    """Parse server-sent events; types that this client does not know are left out."""
-    name, data = "", []
-    for line in reply.iter_lines():
-        field, _, value = line.partition(":")
-        if field == "event":
-            name = value.removeprefix(" ")
-        elif field == "data":
-            data.append(value.removeprefix(" "))
-        elif not line:
-            if data and name in EVENTS:
-                yield EVENTS[name].model_validate(json.loads("\n".join(data)))
-            name, data = "", []
+    """Parse a stream; types that this client does not know are left out."""
+    for told in EventSource(reply).iter_sse():
+        if told.event in EVENTS:
+            yield EVENTS[told.event].model_validate_json(told.data)

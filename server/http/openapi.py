@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from server.http.examples import EXAMPLES, INLINE, PARAMETERS
+from server.http.problem import MEDIA_TYPE
 
 _END = re.compile(r"\.\s|\.$|[;:\n]")
 METHODS = ("get", "post", "put", "patch", "delete")
@@ -54,6 +55,10 @@ def _complete(operation: dict[str, Any], inline: dict[str, Any]) -> None:
     for parameter in operation.get("parameters", ()):
         if parameter["in"] == "path" and parameter["name"] in PARAMETERS:
             parameter["example"] = PARAMETERS[parameter["name"]]
+    for reply in operation["responses"].values():
+        if MEDIA_TYPE in reply.get("content", {}):
+            # FastAPI adds it for every model; a failure is never plain JSON.
+            reply["content"].pop("application/json", None)
     for media, body in contents(operation):
         if media in inline and "$ref" not in body["schema"]:
             body["example"] = inline[media]

@@ -53,6 +53,7 @@ _BY_STATUS = {
     403: "blocked",
     404: "not_found",
     405: "method_not_allowed",
+    409: "conflict",
     408: "timeout",
     413: "too_large",
     429: "rate_limited",

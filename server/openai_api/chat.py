@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request
 from sse_starlette.event import ServerSentEvent
-from sse_starlette.sse import EventSourceResponse, SendTimeoutError
-from starlette.types import Receive, Scope, Send
 
 from core.contracts import InputRequired, RunResult
 from core.contracts import Usage as Spent
@@ -25,7 +24,8 @@ from server.openai_api.conversation import check_supported, question_of
 from server.openai_api.failures import OpenAiRoute, described, documented
 from server.openai_api.models import profile_of
 from server.runs.records import Run, RunSpec
-from server.stream.sse import Reader
+from server.stream.events import one_line
+from server.stream.sse import Reader, RunStream
 
 router = APIRouter(tags=["openai"], route_class=OpenAiRoute)
 
@@ -46,7 +46,9 @@ async def complete(body: ChatRequest, request: Request, context: Context, caller
     check_supported(body)
     run, after = await _begin(body, context, caller)
     if body.stream:
-        return ChunkStream(Chunks(run, after, body, context), context)
+        chunks = Chunks(run, after, body, context)
+        gone = partial(context.manager.client_left, run)
+        return RunStream(chunks.reader, context.streams, gone, chunks.frames())
     run = await wait_for_end(context, run, request)
     return _completion(run, body.model, await result_of(context, run))
 
@@ -175,29 +177,4 @@ class Chunks:
 
 
 def _sent(body: dict[str, Any]) -> ServerSentEvent:
-    return ServerSentEvent(data=json.dumps(body, ensure_ascii=False, separators=(",", ":")))
-
-
-class ChunkStream(EventSourceResponse):
-    """Sends the chunks; a client that leaves before the end cancels its run."""
-
-    def __init__(self, chunks: Chunks, context: ServerContext) -> None:
-        self._chunks = chunks
-        self._manager = context.manager
-        super().__init__(
-            chunks.frames(),
-            ping=context.streams.heartbeat_s,
-            ping_message_factory=lambda: ServerSentEvent(comment="heartbeat"),
-            send_timeout=context.streams.send_timeout_s,
-            headers={"X-Run-Id": chunks.run.run_id, "X-Thread-Id": chunks.run.thread_id},
-        )
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the stream; one that is read too slowly is let go."""
-        try:
-            await super().__call__(scope, receive, send)
-        except SendTimeoutError:
-            return
-        finally:
-            if not self._chunks.reader.ended:
-                self._manager.client_left(self._chunks.run)
+    return ServerSentEvent(data=one_line(body))

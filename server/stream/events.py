@@ -233,7 +233,15 @@ def encode(draft: Draft, run_id: str, thread_id: str, seq: int, time: str) -> st
         "type": draft.type,
         "data": draft.data.model_dump(mode="json", exclude_none=True),
     }
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    return one_line(body)
+
+
+_BREAKS = str.maketrans({mark: f"\\u{ord(mark):04x}" for mark in "\x85\u2028\u2029"})
+
+
+def one_line(body: dict[str, Any]) -> str:
+    """Return JSON without a line break of any kind: many readers of streams cut lines at Unicode's too."""
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).translate(_BREAKS)
 
 
 def schema() -> dict[str, Any]:

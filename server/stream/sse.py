@@ -90,14 +90,27 @@ async def open_stream(
 
 
 class RunStream(EventSourceResponse):
-    """The response that sends a reader's frames, with heartbeats and a time limit for every send."""
+    """The response that sends a reader's frames, with heartbeats and a time limit for every send.
 
-    def __init__(self, reader: Reader, options: StreamOptions, on_gone: Callable[[], None] | None) -> None:
+    Args:
+        reader: Whose end is the stream's.
+        options: Heartbeats and time limits.
+        on_gone: Called when the client left before the end.
+        frames: What is sent instead of the reader's own frames: the same events in another shape.
+    """
+
+    def __init__(
+        self,
+        reader: Reader,
+        options: StreamOptions,
+        on_gone: Callable[[], None] | None,
+        frames: AsyncIterator[ServerSentEvent] | None = None,
+    ) -> None:
         run = reader.run
         self._reader = reader
         self._on_gone = on_gone
         super().__init__(
-            reader.frames(),
+            frames or reader.frames(),
             ping=options.heartbeat_s,
             ping_message_factory=lambda: ServerSentEvent(comment="heartbeat"),
             send_timeout=options.send_timeout_s,

@@ -11,9 +11,12 @@ import pytest
 from PIL import Image
 
 from core.errors import VidenceError
+from core.settings import Settings
+from graph.services import Services, open_services
 from server.client import Client
 from server.stream.events import AnswerFinal, Envelope
-from tests.support.live_server import SlowSearch, live
+from tests.support.hash_embedder import HashEmbedder
+from tests.support.live_server import SlowSearch, ThreeSearches, live
 from tests.support.mortal_server import Mother, Nursery
 
 
@@ -47,6 +50,12 @@ def test_a_question_back_is_answered_and_the_stream_followed_on(client: Client) 
     assert list(client.follow(events[0].run_id)) == events + rest
 
 
+def test_text_with_line_breaks_of_any_kind_comes_through(client: Client) -> None:
+    question = "What\u2028is\u2029it\x85 then\x0b?\r\nAnd\nthat?"
+    started = next(iter(client.chat(question)))
+    assert started.data.question == question
+
+
 def test_what_the_server_refuses_is_raised_with_its_kind(client: Client) -> None:
     with pytest.raises(VidenceError) as missing:
         client.run("nothing")
@@ -66,6 +75,36 @@ def test_a_run_is_cancelled(tmp_path: Path) -> None:
         run = client.start("What is it?")
         assert client.cancel(run.run_id).status == "cancelled"
         assert client.run(run.run_id, wait_s=5).status == "cancelled"
+
+
+def test_collections_images_ratings_and_jobs_are_typed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.app.JobRunner.start", lambda self: None)  # jobs are queued, not run
+    Image.new("RGB", (40, 30), "red").save(tmp_path / "red.png")
+
+    def services(settings: Settings) -> Services:
+        return open_services(settings, planner=ThreeSearches(), wrap_embedder=lambda _: HashEmbedder())
+
+    with live(tmp_path / "home", open_services=services) as http, Client(str(http.base_url)) as client:
+        assert client.build("docs", [{"id": "1", "text": "Close the valve first."}]).added == 1
+        assert [one.name for one in client.collections().collections] == ["docs"]
+        assert client.search("valve", ["docs"], k=1).hits[0].snippet == "Close the valve first."
+        assert client.embed(["valve"]).dim == HashEmbedder.dim
+        assert client.analyze(tmp_path / "red.png").colors == ["red"]
+        result = client.vqa("What is it?", images=[tmp_path / "red.png"])
+        assert client.rate(result.run_id, "down", correction="A square").edits == 0
+        assert client.rating(result.run_id).correction == "A square"
+        client.unrate(result.run_id)
+        with pytest.raises(VidenceError) as gone:
+            client.rating(result.run_id)
+        assert gone.value.kind == "not_found"
+        job = client.evaluate(["routing"], limit=1)
+        assert client.evaluation(job.job_id).job == client.job(job)
+        assert client.job_log(job).text == ""
+        assert client.cancel_job(job).cancel_requested
+        client.drop("docs")
+        assert client.collections().collections == []
 
 
 def test_a_stream_goes_on_over_a_killed_and_restarted_server(tmp_path: Path) -> None:

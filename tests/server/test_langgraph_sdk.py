@@ -11,9 +11,10 @@ from PIL import Image
 
 from tests.server.test_cancel import dense_page
 from tests.support.live_server import until
+from tests.support.scripted_openai import Canned, scripted_openai
 from tests.support.studio_server import studio
 
-pytestmark = [pytest.mark.server]
+pytestmark = [pytest.mark.server, pytest.mark.timeout(1_800)]  # it loads models, perhaps on a busy machine
 SUM = {"question": "What is 17% of 230?"}
 
 
@@ -21,7 +22,12 @@ SUM = {"question": "What is 17% of 230?"}
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     from langgraph_sdk import get_sync_client
 
-    with studio(tmp_path_factory.mktemp("sdk")) as url, get_sync_client(url=url) as client:
+    said = Canned({"can_answer": True, "answer": "It is rather blue.", "short_answer": "blue", "claims": []})
+    with (
+        scripted_openai(said) as model,
+        studio(tmp_path_factory.mktemp("sdk"), answerer=model.setting) as url,
+        get_sync_client(url=url) as client,
+    ):
         yield client
 
 
@@ -68,6 +74,21 @@ def test_a_question_about_an_image_is_answered_with_its_evidence(
     assert values["outcome"]["short_answer"] == "blue"
     assert values["outcome"]["citations"]
     assert len(values["images"][0]["sha256"]) == 64, "by hash: the state holds no picture"
+
+
+def test_the_answerers_words_are_streamed_to_whoever_asks_to_hear_them(
+    client: Any, thread: str, tmp_path: Path
+) -> None:
+    asked = {"question": "What is the main colour of this image?", "images": [picture(tmp_path)]}
+
+    def said(**config: Any) -> str:
+        parts = client.runs.stream(
+            thread, "vidence", input=asked, stream_mode="custom", config={"configurable": config}
+        )
+        return "".join(part.data["answer.delta"] for part in parts if part.event == "custom")
+
+    assert said(speak=True) == "It is rather blue."
+    assert said() == ""
 
 
 def test_a_clarifying_question_interrupts_and_the_reply_resumes(client: Any, thread: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.studio_server import studio
 
-pytestmark = [pytest.mark.server]
+pytestmark = [pytest.mark.server, pytest.mark.timeout(1_800)]  # it loads models, perhaps on a busy machine
 
 
 @pytest.fixture(scope="module")

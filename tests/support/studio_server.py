@@ -20,7 +20,7 @@ LANGGRAPH = Path(sys.executable).parent / "langgraph"
 
 
 @contextlib.contextmanager
-def studio(home: Path) -> Iterator[str]:
+def studio(home: Path, **settings: str) -> Iterator[str]:
     """Start it as `make dev` does, with its files and ours in a temporary folder; yields its address."""
     if not LANGGRAPH.exists():
         pytest.skip("the extra `studio` is not installed")
@@ -29,6 +29,7 @@ def studio(home: Path) -> Iterator[str]:
     url = f"http://127.0.0.1:{free_port()}"
     command = [str(LANGGRAPH), "dev", "--no-browser", "--no-reload", "--port", url.rpartition(":")[2]]
     variables = {"VIDENCE_HOME": str(home / "data"), "PYTHONPATH": str(ROOT), "LANGSMITH_TRACING": "false"}
+    variables |= {f"VIDENCE_{name.upper()}": value for name, value in settings.items()}
     with (home / "log").open("w") as log:
         process = subprocess.Popen(
             command, cwd=home, env={**os.environ, **variables}, stdout=log, stderr=subprocess.STDOUT
