@@ -84,7 +84,7 @@ async def wait_for_run(run_id: str, context: Context, caller: Reads, seconds: Se
 @router.get(
     "/runs/{run_id}/events",
     response_class=Response,
-    responses={**_STREAM, 204: {"description": "Nothing is left to send."}, **documented(404, 422)},
+    responses={**_STREAM, 204: {"description": "Nothing is left to send."}, **documented(404, 422, 503)},
 )
 async def stream_run(
     run_id: str,

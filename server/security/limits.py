@@ -16,6 +16,8 @@ from starlette.exceptions import HTTPException
 
 from core.settings import Settings
 
+ALONE_S = 5.0
+
 
 class RateLimit:
     """Counts requests of owners.
@@ -30,15 +32,19 @@ class RateLimit:
         self._item = RateLimitItemPerMinute(rate) if rate else None
         self._own = MovingWindowRateLimiter(MemoryStorage())
         self._shared = MovingWindowRateLimiter(storage) if storage is not None else None
+        self._alone_until = 0.0
 
     async def hit(self, owner: str) -> None:
         """Count a request; raises 429, with the seconds to wait, when it is one too many."""
         if self._item is None:
             return
+        shared = self._shared if time.monotonic() > self._alone_until else None
         try:
-            wait = await self._wait(self._shared or self._own, owner)
+            wait = await self._wait(shared or self._own, owner)
         except StorageError:
-            wait = await self._wait(self._own, owner)  # Redis is away: each worker counts for itself
+            # Redis is away: each worker counts for itself for a while.
+            self._alone_until = time.monotonic() + ALONE_S
+            wait = await self._wait(self._own, owner)
         if wait:
             raise HTTPException(
                 429,

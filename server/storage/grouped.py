@@ -71,8 +71,9 @@ class GroupedDatabase(ABC):
         return done.result()
 
     def read_here(self, work: Work[T]) -> T:
-        """Do what `read` does in the calling thread."""
-        return self._read(work)
+        """Do what `read` does from a thread, which waits for it."""
+        assert self._readers is not None, "open() comes first"
+        return self._readers.submit(self._read, work).result()
 
     @abstractmethod
     def now(self) -> float:

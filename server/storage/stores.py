@@ -140,7 +140,10 @@ def _stores(settings: Settings, database: GroupedDatabase, log: EventLog) -> Sto
 def _windows(url: str) -> Storage:
     """Return where all workers count the requests of a minute."""
     from limits.aio.storage import RedisStorage
+    from redis.asyncio.retry import Retry
+    from redis.backoff import NoBackoff
 
+    once: Any = Retry(NoBackoff(), 0)  # nobody waits longer than patience for a count
     return RedisStorage(
         f"async+{url}",
         implementation="redispy",
@@ -148,4 +151,5 @@ def _windows(url: str) -> Storage:
         key_prefix="vidence:rate",
         socket_timeout=PATIENCE_S,
         socket_connect_timeout=PATIENCE_S,
+        retry=once,
     )

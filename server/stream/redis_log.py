@@ -10,20 +10,20 @@ their rows, and nothing of a run is told directly while it has rows.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import Awaitable, Coroutine, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
-from core.errors import unavailable
-from server.clock import iso_now
+from core.errors import VidenceError, unavailable
 from server.runs.records import LeaseLost, Run
 from server.storage.redis import failures, open_redis, redis_away
-from server.storage.sql import Connection, SqlDatabase, marks
-from server.stream.events import LAST, Draft, Event, encode
+from server.storage.sql import Connection, SqlDatabase
+from server.stream import owed
+from server.stream.events import Draft, Event
 from server.stream.log import Line, Page, Written
+from server.stream.redis_script import APPEND
 from server.stream.tails import Tails
 from server.stream.wake import Wake
 
@@ -35,45 +35,7 @@ log = logging.getLogger(__name__)
 CHANNEL = "vidence:news"
 MEND_S = 0.5
 """How often a worker looks whether Redis is back, and for events that nobody told."""
-ROWS = 100
 WHOLE = 10_000
-
-_APPEND = """
-local epoch, bound, keep_ms = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local known = redis.call('HMGET', KEYS[2], 'epoch', 'last', 'closed')
-if epoch > 0 and tonumber(known[1] or '0') > epoch then return {-1} end
-local last = tonumber(known[2] or '0')
-if epoch > 0 then redis.call('HSET', KEYS[2], 'epoch', epoch) end
-local told = {last}
-if known[3] then return told end
-if last == 0 and epoch > 0 and ARGV[6] and ARGV[6] ~= 'run.started' then return {-2} end
-local closed = false
-for at = 6, #ARGV, 4 do
-  local seq = 0
-  if redis.call('HSETNX', KEYS[3], ARGV[at + 1], 1) == 1 then
-    last = last + 1
-    seq = last
-    redis.call('XADD', KEYS[1], seq .. '-0', 'type', ARGV[at], 'body', ARGV[at + 2] .. seq .. ARGV[at + 3])
-    closed = closed or ARGV[at] == 'run.finished'
-  end
-  told[#told + 1] = seq
-end
-if last > told[1] then
-  redis.call('HSET', KEYS[2], 'last', last)
-  redis.call('XTRIM', KEYS[1], 'MAXLEN', bound)
-  redis.call('PUBLISH', ARGV[5], ARGV[4])
-end
-if closed then
-  redis.call('HSET', KEYS[2], 'closed', 1)
-  for _, key in ipairs(KEYS) do redis.call('PEXPIRE', key, keep_ms) end
-end
-told[1] = last
-return told
-"""
-"""Appends lines whose keys are new; returns the last number, then each line's number or 0.
-
--1: a newer lease has written; -2: the run's first event is not there yet.
-"""
 
 
 class RedisEventLog:
@@ -88,7 +50,7 @@ class RedisEventLog:
 
     def __init__(self, url: str, database: SqlDatabase, bound: int, keep_s: float) -> None:
         self._client: redis.asyncio.Redis = open_redis(url)
-        self._append = self._client.register_script(_APPEND)
+        self._append = self._client.register_script(APPEND)
         self._away = failures()
         self._database = database
         self._bound = bound
@@ -131,8 +93,8 @@ class RedisEventLog:
 
     def write(self, to: Connection, run: Run, drafts: Sequence[Draft]) -> Written:
         """Keep events within the ledger's transaction; `announce` tells them."""
-        lines = _lines(run, drafts)
-        return Written(run, place=_owe(to, run.run_id, lines), lines=lines)
+        lines = owed.lines_of(run, drafts)
+        return Written(run, place=owed.keep(to, run.run_id, lines), lines=lines)
 
     async def announce(self, written: Written) -> None:
         """Tell what a transaction kept; when Redis is away it is told later."""
@@ -145,17 +107,17 @@ class RedisEventLog:
             if last is None:
                 self._behind[run.run_id] = run.epoch
             else:
-                self._begin(self._pay(run.run_id, [written.place], last if _ends(written.lines) else 0))
+                self._begin(self._pay(run.run_id, [written.place], last if owed.ends(written.lines) else 0))
 
     async def append(self, run: Run, drafts: Sequence[Draft]) -> None:
         """Number, keep and announce events; raises `LeaseLost` when a newer lease has written."""
         if not drafts:
             return
-        lines = _lines(run, drafts)
+        lines = owed.lines_of(run, drafts)
         async with self._lock(run.run_id):
             if await self._told(run, lines) is not None:
                 return
-            await self._database.write(lambda to: _owe_under(to, run, lines))
+            await self._database.write(lambda to: owed.keep_under_lease(to, run, lines))
             self._behind[run.run_id] = run.epoch
 
     async def take_up(self, run: Run) -> tuple[Event, ...]:
@@ -247,7 +209,7 @@ class RedisEventLog:
             pipe.xrange(stream, min=f"({after}-0", max="+", count=limit)
             (last, closed), oldest, found = await pipe.execute()
         if last is None:
-            return await self._database.read(lambda to: _numbers(to, run_id))
+            return await self._database.read(lambda to: owed.forgotten(to, run_id))
         events = tuple(Event.of(_seq(id_), item["type"], item["body"]) for id_, item in found)
         return Page(events, _seq(oldest[0][0]) if oldest else int(last) + 1, int(last), closed == "1")
 
@@ -257,26 +219,19 @@ class RedisEventLog:
             epoch = self._behind.get(run_id, 0)
             if epoch:
                 await self._tell(run_id, epoch, ())  # shuts out older leases, also when nothing is owed
-            while rows := await self._database.read(lambda to: _owed(to, run_id)):
+            while rows := await self._database.read(lambda to: owed.rows_of(to, run_id)):
                 last = 0
                 for _, lines in rows:
                     told = await self._tell(run_id, 0, lines)
-                    last = told if told and _ends(lines) else last
+                    last = told if told and owed.ends(lines) else last
                 await self._pay(run_id, [place for place, _ in rows], last)
             self._behind.pop(run_id, None)
 
     async def _pay(self, run_id: str, places: Sequence[int], last: int) -> None:
-        """Forget rows that were told; keep the last number of a run that ended, which Redis will forget."""
-
-        def work(to: Connection) -> int:
-            if last:
-                to.execute(
-                    "INSERT INTO streams VALUES (?, 0, ?, ?, 1) ON CONFLICT DO NOTHING",
-                    (run_id, last + 1, last),
-                )
-            return to.execute(f"DELETE FROM owed WHERE place IN ({marks(len(places))})", places).rowcount
-
-        await self._database.write(work)
+        try:
+            await self._database.write(lambda to: owed.drop(to, run_id, places, last))
+        except VidenceError as error:
+            log.warning("Events of run %s will be told again: %s", run_id, error.message)
 
     async def _mend(self) -> None:
         """Tell what others left, and what waited while Redis was away."""
@@ -285,7 +240,7 @@ class RedisEventLog:
             try:
                 if not self._up:
                     await _answer(self._client.ping())
-                waiting = await self._database.read(_waiting)
+                waiting = await self._database.read(owed.runs)
                 for run_id in dict.fromkeys([*self._behind, *waiting]):
                     await self._settle_quietly(run_id)
                 if not self._up:
@@ -338,47 +293,3 @@ def _keys(run_id: str) -> list[str]:
 
 def _seq(id_: str) -> int:
     return int(id_.partition("-")[0])
-
-
-def _lines(run: Run, drafts: Sequence[Draft]) -> tuple[Line, ...]:
-    """Return drafts as JSON in two halves; the number goes between, where it is given."""
-    now, lines = iso_now(), []
-    for draft in drafts:
-        head, mark, tail = encode(draft, run.run_id, run.thread_id, 0, now).partition('"seq":0')
-        lines.append(Line(draft.type, draft.key, head + mark[:-1], tail))
-    return tuple(lines)
-
-
-def _ends(lines: Sequence[Line]) -> bool:
-    return any(line.type == LAST for line in lines)
-
-
-def _owe(to: Connection, run_id: str, lines: Sequence[Line]) -> int:
-    body = json.dumps([[line.type, line.key, line.head, line.tail] for line in lines])
-    statement = "INSERT INTO owed (run_id, lines) VALUES (?, ?) RETURNING place"
-    return int(to.execute(statement, (run_id, body)).fetchone()[0])
-
-
-def _owe_under(to: Connection, run: Run, lines: Sequence[Line]) -> int:
-    """Keep events of a run for later, under its lease."""
-    row = to.execute("SELECT epoch FROM runs WHERE run_id = ?", (run.run_id,)).fetchone()
-    if row is None or row[0] > run.epoch:
-        raise LeaseLost(run.run_id)
-    return _owe(to, run.run_id, lines)
-
-
-def _owed(to: Connection, run_id: str) -> list[tuple[int, tuple[Line, ...]]]:
-    rows = to.execute(
-        "SELECT place, lines FROM owed WHERE run_id = ? ORDER BY place LIMIT ?", (run_id, ROWS)
-    ).fetchall()
-    return [(row["place"], tuple(Line(*item) for item in json.loads(row["lines"]))) for row in rows]
-
-
-def _waiting(to: Connection) -> list[str]:
-    return [row[0] for row in to.execute("SELECT DISTINCT run_id FROM owed LIMIT ?", (ROWS,)).fetchall()]
-
-
-def _numbers(to: Connection, run_id: str) -> Page:
-    """Return what is left of a run that Redis has forgotten: its last number, for a `gap`."""
-    row = to.execute("SELECT last_seq FROM streams WHERE run_id = ? AND closed = 1", (run_id,)).fetchone()
-    return Page((), 1, 0, closed=False) if row is None else Page((), row[0] + 1, row[0], closed=True)
