@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, Field
 
-from agents.answer.spoken import Say, SpokenAnswer
+from agents.answer.spoken import Say, SpokenAnswer, Withholds
 from agents.check.overlap import stems
 from agents.check.quotes import line_sentences
 from agents.profiles import Profile
@@ -66,6 +66,7 @@ async def chat_answer(
     evidence: Sequence[Evidence],
     profile: Profile,
     say: Say | None = None,
+    withholds: Withholds = lambda text: False,
 ) -> ChatAnswerReply:
     """Ask the answerer, recorded as a step; when it fails the extracted answers still stand.
 
@@ -75,6 +76,8 @@ async def chat_answer(
         evidence: What it may answer from.
         profile: Whose prompt it is given.
         say: When given, the words of the answer are passed on as the model writes them, before any check.
+        withholds: Says of words whether they are never told, checked or not; an address that nobody asked for
+            is none of them either.
     """
     kept = shown_to_models(evidence, question.keywords)
     shown = sorted(kept, key=lambda item: -item.score)[:_EVIDENCE_SHOWN]
@@ -87,7 +90,10 @@ async def chat_answer(
             + "\n".join(f"[{item.id}]\n{fence(item.content)}" for item in shown),
         },
     ]
-    spoken = SpokenAnswer(say, addresses=_asks_address(question)) if say else None
+    addresses = _asks_address(question)
+    spoken = None
+    if say is not None:
+        spoken = SpokenAnswer(say, lambda text: withholds(text) or (has_address(text) and not addresses))
     try:
         if spoken is None:
             reply = await chat.complete(messages, schema=ChatAnswer)

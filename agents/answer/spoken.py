@@ -6,26 +6,28 @@ from collections.abc import Callable
 
 from pydantic_core import from_json
 
-from agents.quarantine import has_address
-
 Say = Callable[[str], None]
 """Passes on words that nobody has checked yet."""
+Withholds = Callable[[str], bool]
+"""Whether a text holds what is never told."""
+LOOK_BACK = 1_000
+"""Characters before the next words that are looked at with them."""
 
 
 class SpokenAnswer:
     """Passes on what the field `answer` of a growing JSON object says, whole words at a time.
 
-    What the check would never let through is held back here already: from an address that nobody asked for
-    on, nothing more is said. Words are passed on whole, so that an address is known before it is said.
+    What would never be told is held back here already: from it on, nothing more is said. Words are passed on
+    whole, so that an address or a key is known before it is said.
 
     Args:
         say: Is given the words.
-        addresses: Whether the question asks for addresses.
+        withholds: Asked of the next words, with some before them.
     """
 
-    def __init__(self, say: Say, *, addresses: bool = False) -> None:
+    def __init__(self, say: Say, withholds: Withholds) -> None:
         self._say = say
-        self._addresses = addresses
+        self._withholds = withholds
         self._heard = ""
         self._answer = ""
         self._said = 0
@@ -50,7 +52,7 @@ class SpokenAnswer:
         self._say_until(len(self._answer))
 
     def _say_until(self, end: int) -> None:
-        if end <= self._said or (has_address(self._answer[:end]) and not self._addresses):
+        if end <= self._said or self._withholds(self._answer[max(0, self._said - LOOK_BACK) : end]):
             return
         self._say(self._answer[self._said : end])
         self._said = end

@@ -1,4 +1,4 @@
-"""Words are told as a model writes them: what its answer says, and no address that nobody asked for."""
+"""Words are told as a model writes them: what its answer says, and nothing that is never told."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from agents.answer.spoken import SpokenAnswer
 
 
-def told(reply: str, cuts: list[int], *, addresses: bool = False) -> list[str]:
+def told(reply: str, cuts: list[int], *, never: str = "") -> list[str]:
     said: list[str] = []
-    spoken = SpokenAnswer(said.append, addresses=addresses)
+    spoken = SpokenAnswer(said.append, lambda text: bool(never) and never in text)
     places = [0, *sorted(cut % (len(reply) + 1) for cut in cuts), len(reply)]
     for start, end in itertools.pairwise(places):
         spoken.hear(reply[start:end])
@@ -22,7 +22,7 @@ def told(reply: str, cuts: list[int], *, addresses: bool = False) -> list[str]:
 
 
 @given(
-    answer=st.text(st.characters(exclude_characters=":@", exclude_categories=["Cs"]), max_size=60),
+    answer=st.text(st.characters(exclude_categories=["Cs"]), max_size=60),
     cuts=st.lists(st.integers(0, 400), max_size=12),
     ascii_=st.booleans(),
     fenced=st.booleans(),
@@ -33,13 +33,12 @@ def test_however_the_reply_is_cut_its_words_are_the_answer(
     claims = [{"text": "x", "evidence_id": "e1", "quote": '"answer": "not this"'}]
     body = {"claims": claims, "can_answer": True, "answer": answer, "short_answer": "z"}
     reply = json.dumps(body, ensure_ascii=ascii_)
-    if "www." not in answer:
-        assert "".join(told(f"```json\n{reply}\n```" if fenced else reply, cuts)) == answer
+    assert "".join(told(f"```json\n{reply}\n```" if fenced else reply, cuts)) == answer
 
 
 def test_words_come_whole_and_before_the_reply_ends() -> None:
     said: list[str] = []
-    spoken = SpokenAnswer(said.append)
+    spoken = SpokenAnswer(said.append, lambda text: False)
     for piece in ('{"can_answer": true, "ans', 'wer": "The tot', "al is 4", '2.", "claims": ['):
         spoken.hear(piece)
     assert said == ["The ", "total is "]
@@ -47,11 +46,11 @@ def test_words_come_whole_and_before_the_reply_ends() -> None:
     assert said[-1] == "42."
 
 
-def test_an_address_is_not_told_and_nothing_after_it_unless_it_was_asked_for() -> None:
-    reply = json.dumps({"can_answer": True, "answer": "Log in at https://evil.example/a now, please."})
-    pieces = list(range(0, len(reply), 3))
-    assert "".join(told(reply, pieces)) == "Log in at "
-    assert "https://evil.example/a now" in "".join(told(reply, pieces, addresses=True))
+@given(st.lists(st.integers(0, 400), max_size=12))
+def test_what_is_never_told_is_held_back_with_all_that_follows_however_it_comes(cuts: list[int]) -> None:
+    reply = json.dumps({"can_answer": True, "answer": "The key is sk-123456 now, keep it."})
+    assert "".join(told(reply, cuts, never="sk-1234")) in ("The key is ", "The key ", "The ", "")
+    assert "".join(told(reply, cuts, never="sk-999")) == "The key is sk-123456 now, keep it."
 
 
 def test_an_answer_that_the_model_declines_and_what_is_no_json_are_not_told() -> None:
