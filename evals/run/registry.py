@@ -105,8 +105,8 @@ class Suite:
         timeout_s: Seconds that one sample may take.
         reuse: Whether an answer may be taken from the cache; not where time itself is measured.
         at_once: So many samples at a time at most, whatever the run allows; None: no limit of its own.
-        lane: What its samples wait for (a worker process): suites of one lane share their `at_once`. Reading has
-            two lanes, since each suite has a worker of its own and one alone would be the last to end.
+        lane: What its samples wait for (a worker process): suites of one lane share their `at_once`. Reading
+            has two: while the worker reads for one, the other draws and asks.
         undisturbed: Whether no sample of another suite may be under way: where time and memory are measured.
         open_scorers: Opens scorers that need something of the place (a judge, embeddings), after `scorers`.
         lacks: Says in a sentence what else is missing there (a package, a setting), or an empty string.
