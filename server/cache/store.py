@@ -112,6 +112,11 @@ class CacheIndex:
 
         return await self._database.write(work)
 
+    async def forget_run(self, run_id: str) -> int:
+        """Forget a run's answer whoever asked: for who tends the server, not for a caller."""
+        statement = "DELETE FROM answers WHERE run_id = ?"
+        return await self._database.write(lambda to: to.execute(statement, (run_id,)).rowcount)
+
     async def entries(self, owner: str, limit: int) -> tuple[int, list[Entry]]:
         """Return how many answers of an owner are kept, and the newest of them."""
         where = "WHERE owner = ? AND expires_at > ?"

@@ -13,6 +13,7 @@ from core.errors import invalid_input, not_found
 from core.feedback_store import LOCAL_USER, Feedback, FeedbackStore, rated_run
 from core.run_store import SqliteRunStore
 from core.settings import Settings, load_settings
+from server.cache.offline import forget_answer
 from server.cli.output import emit_json, handle_errors, out_console
 
 
@@ -58,6 +59,8 @@ def feedback(
         else:
             run = rated_run(_result(settings, run_id))
             item = store.put(run, rating.value, user=user, correction=correction, comment=comment)
+            if rating is Stars.down:
+                forget_answer(settings, run_id)
             _show(_body(item), as_json)
 
 

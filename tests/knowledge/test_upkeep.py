@@ -15,6 +15,31 @@ from knowledge.records import Piece
 from tests.support.hash_embedder import HashEmbedder
 
 
+def test_the_version_of_a_collection_never_comes_twice(collections: Collections, docs: Path) -> None:
+    versions = []
+
+    def note() -> None:
+        versions.append(collections.version("home"))
+        assert collections.version("home") == versions[-1], "looking changes nothing"
+
+    collections.add("home", [docs])
+    note()
+    assert collections.add("home", [docs]).added == 0
+    assert collections.version("home") == versions[-1], "nothing was added"
+    collections.snapshot("home")
+    (docs / "boiler.md").write_text("# Boiler\n\nKeep it at 9 bar.\n")
+    collections.add("home", [docs])
+    note()
+    collections.restore("home")
+    note()
+    collections.drop("home")
+    collections.add("home", [docs])  # a generation 1 again, of another collection
+    note()
+    assert len(set(versions)) == 4
+    with pytest.raises(VidenceError, match="No collection"):
+        collections.version("nothing")
+
+
 def test_a_restore_brings_back_the_digest_and_no_number_comes_twice(
     collections: Collections, docs: Path
 ) -> None:

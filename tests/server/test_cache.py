@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import io
 import itertools
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
 from PIL import Image
 
 from agents.planner import PlanDecision, PlanView
-from core.contracts import InputRequired
+from core.contracts import InputRequired, RunResult, SubQuestion, Usage
 from core.errors import VidenceError
 from core.settings import Settings
+from server.cache.answers import AnswerCache
+from server.cache.offline import forget_answer
 from server.cache.scope import settings_digest
 from server.cache.store import Asked, CacheIndex
 from server.storage.database import Database
 from server.storage.schema import MIGRATIONS
 from server.stream.events import EVENTS
-from tests.support.fakes import FakeSearch, search
+from tests.support.fakes import FakeSearch, fake_services, search
 from tests.support.live_server import Frame, chat, ended, live, start, until
 
 _names = itertools.count()
@@ -367,3 +370,38 @@ def test_every_setting_but_secrets_and_the_folder_counts(tmp_path: Path) -> None
     assert settings_digest(Settings(model_api_key="secret")) == base
     for change in ({"min_confidence": 0.36}, {"vlm": "openai:http://h#m"}, {"router": "rules"}):
         assert settings_digest(Settings.model_validate(change)) != base
+
+
+def test_a_bad_rating_on_the_command_line_counts_too(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    forget_answer(settings, "r1")
+    assert not list(tmp_path.iterdir()), "no server was ever here"
+
+    async def with_index(work: Callable[[CacheIndex], Awaitable[Any]]) -> Any:
+        database = Database(tmp_path / "server.db", MIGRATIONS)
+        await database.open()
+        try:
+            return await work(CacheIndex(database, 10))
+        finally:
+            await database.close()
+
+    until_then = "2999-01-01T00:00:00.000+00:00"
+    asyncio.run(with_index(lambda index: index.put(ASKED, "r1", until_then)))
+    forget_answer(settings, "r2")
+    assert asyncio.run(with_index(lambda index: index.candidates(ASKED)))
+    forget_answer(settings, "r1")
+    assert not asyncio.run(with_index(lambda index: index.candidates(ASKED)))
+
+
+def test_an_answer_of_a_busy_server_is_not_kept(tmp_path: Path) -> None:
+    result = RunResult(run_id="r", thread_id="t", status="done", question="q", profile="general")
+    services = fake_services(tmp_path, ByQuestion())
+    cache = AnswerCache(services.settings, cast("Any", None), cast("Any", None), lambda: services)
+    assert cache._lasting({}, result)
+    shed = [name for name in Usage.model_fields if name.startswith("shed_")]
+    for name in shed:
+        assert not cache._lasting({}, result.model_copy(update={"usage": Usage(**{name: 1})}))
+    for left in ({"stopped": "seconds"}, {"errors": {"q1": {}}}, {"replies": [["a", "b"]]}):
+        assert not cache._lasting(left, result)
+    plan = SubQuestion(id="q1", question="q", action="search_pubmed", tool="search_pubmed")
+    assert not cache._lasting({}, result.model_copy(update={"plan": (plan,)})), "it has no version"
