@@ -17,12 +17,9 @@ ROOMS = ("core", "models", "knowledge", "tools", "agents", "graph", "evals")
 """An eval runs through these; a change elsewhere cannot change a result."""
 
 _SECRET = re.compile(r"key|secret|password|token$|email")
-_NOT_OURS = (
-    "home",
-    # Where a finished run is told of changes none of its answers.
-    *("langsmith_api_key", "langsmith_endpoint", "langsmith_workspace_id"),
-    *("langsmith_project", "langsmith_upload"),
-)
+_TOLD = "langsmith_"
+"""What settings begin with that say where runs are told of: none of them changes an answer."""
+_NOT_OURS = {"home", *(name for name in Settings.model_fields if name.startswith(_TOLD))}
 _USER_INFO = re.compile(r"(?<=://)[^/@\s]+@")
 
 
@@ -50,7 +47,7 @@ def code_identity(root: Path | None = None) -> Code:
 
 def public_settings(settings: Settings) -> dict[str, Any]:
     """Return the settings without secrets and places, as JSON."""
-    body = settings.model_dump(mode="json", exclude=set(_NOT_OURS))
+    body = settings.model_dump(mode="json", exclude=_NOT_OURS)
     return {
         name: "(kept secret)" if _SECRET.search(name) and value else _public(value)
         for name, value in body.items()
