@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from core.errors import invalid_input
@@ -20,6 +21,10 @@ from server.telemetry.redact import Redactor, secrets_of
 CLOSE_S = 3.0
 """How long the end of the process waits for LangSmith."""
 TIMEOUT_MS = (2_000, 5_000)
+LONGEST = 4_000
+"""Characters of a text that are sent."""
+REMEMBERED = 4_096
+"""Texts whose masked form is remembered."""
 
 
 @dataclass(frozen=True)
@@ -41,12 +46,16 @@ def check(settings: Settings) -> None:
 
 def open_tracer(settings: Settings) -> Tracer:
     """Return a tracer that sends in the background. Imports; call it in a thread."""
+    from langchain_core.env import get_runtime_environment
     from langchain_core.tracers import LangChainTracer
     from langsmith import Client
     from langsmith.env import get_langchain_env_var_metadata
 
-    get_langchain_env_var_metadata()  # asks git, once: here, not on the event loop
-    redact = Redactor(secrets_of(settings))
+    # They ask git and the system by processes, once: here, not on the event loop.
+    get_langchain_env_var_metadata()
+    get_runtime_environment()
+    # The client masks where a node ends, on the event loop; a state says the same texts at every node.
+    redact = lru_cache(maxsize=REMEMBERED)(_short(Redactor(secrets_of(settings))))
     client = Client(
         api_url=settings.langsmith_endpoint,
         api_key=settings.langsmith_api_key,
@@ -59,7 +68,12 @@ def open_tracer(settings: Settings) -> Tracer:
     return Tracer(callback, lambda: client.cleanup(timeout=CLOSE_S))
 
 
-def masked(values: Any, redact: Redactor) -> Any:
+def _short(redact: Redactor) -> Callable[[str], str]:
+    # Somewhat more is masked: what is cut in two is not known any more.
+    return lambda text: redact(text[: LONGEST + 500])[:LONGEST]
+
+
+def masked(values: Any, redact: Callable[[str], str]) -> Any:
     """Return a copy of plain values with every string masked; bytes are left out."""
     if isinstance(values, str):
         return redact(values)

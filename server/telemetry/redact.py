@@ -34,7 +34,7 @@ _AFTER = re.compile(
     r"((?:authorization|x-api-key|cookie)b?[\"']?\s*[:=,]\s*b?[\"']?(?:(?:bearer|basic|token)\s+)?)[^\s\"',;)]+"
     r"|(\bbearer\s+)[\w.~+/=-]{6,}|(\bbasic\s+)[A-Za-z0-9+/=]{12,}"
     # A name that says what its value is.
-    r"|([\w-]*(?:password|passwd|passphrase|secret|api[_-]?key|access[_-]?key|account[_-]?key|token(?!s)"
+    r"|((?:password|passwd|passphrase|secret|api[_-]?key|access[_-]?key|account[_-]?key|token(?!s)"
     r"|credential)[\w-]*[\"']?\s*[:=]\s*[\"']?)[^\s\"',;&)]+"
     # Signed addresses.
     r"|([?&](?:[\w.-]*(?:key|sig|signature|auth|session|code|state))=)[^&\s\"'<>#]+",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from core.contracts import ToolResult
 from core.errors import VidenceError
@@ -82,6 +85,35 @@ def test_a_run_is_one_trace_from_its_client_to_its_models(tmp_path: Path, receiv
         assert run.start_ns <= span.start_ns <= span.end_ns <= run.end_ns
     assert set(receiver.paths) == {"/v1/traces"}
     assert receiver.resources[0]["service.name"] == "vidence"
+
+
+@pytest.mark.parametrize(
+    ("header", "sampler", "traced"),
+    [
+        (f"00-{TRACE}-b7ad6b7169203331-00", "", False),  # the client does not want to be traced
+        ("garbage", "", True),
+        (f"00-{'0' * 32}-{'0' * 16}-01", "", True),
+        ("", "always_off", False),
+    ],
+)
+def test_who_is_traced_is_for_the_client_and_the_sampler_to_say(
+    tmp_path: Path, receiver: Any, monkeypatch: pytest.MonkeyPatch, header: str, sampler: str, traced: bool
+) -> None:
+    if sampler:
+        monkeypatch.setenv("OTEL_TRACES_SAMPLER", sampler)
+    with live(tmp_path, otel_endpoint=receiver.url) as client:
+        events = chat_with(client, {"traceparent": header} if header else {})
+        assert events[-1].data["data"]["status"] == "done"
+    runs = receiver.named("invoke_agent vidence")
+    assert len(runs) == traced
+    # Without a trace of its client's a run has one of its own, which all of its spans are in.
+    assert len({span.trace for span in receiver.spans if "vidence.run.id" in span.attributes}) == traced
+    assert TRACE not in {span.trace for span in receiver.spans}
+
+
+def chat_with(client: Any, headers: dict[str, str]) -> list[Any]:
+    client.headers.update(headers)
+    return chat(client)
 
 
 def test_no_text_of_anybodys_is_in_a_span(tmp_path: Path, receiver: Any) -> None:
@@ -194,6 +226,16 @@ def test_what_langsmith_gets_is_masked_to_the_last_leaf() -> None:
     }
 
 
+def test_a_text_that_langsmith_gets_is_cut_without_cutting_what_is_masked() -> None:
+    from server.telemetry.langsmith import LONGEST, _short
+
+    text = "x " * (LONGEST // 2 - 5) + "ada@example.org and more"
+    sent = _short(Redactor())(text)
+    assert len(sent) <= LONGEST
+    assert "ada" not in sent
+    assert "[email]" in sent
+
+
 def langsmith(url: str, **more: Any) -> dict[str, Any]:
     return {"langsmith_endpoint": url, "langsmith_api_key": "lsv2_pt_plain", **more}
 
@@ -218,9 +260,15 @@ def test_langsmith_gets_the_graph_masked_and_only_by_setting(
     assert tap.text() == ""
     monkeypatch.setenv("LANGSMITH_TRACING", "false")
     with live(tmp_path / "on", **langsmith(tap.url, langsmith_tracing=True)) as client:
-        chat(client, QUESTION)
+        picture = io.BytesIO()
+        Image.effect_noise((64, 64), 80).save(picture, "PNG")
+        data = base64.b64encode(picture.getvalue()).decode()
+        chat(client, QUESTION, images=[{"data_url": f"data:image/png;base64,{data}"}])
         until(lambda: "respond" in tap.text())
     text = tap.text()
+    pixels = picture.getvalue()[100:160]
+    assert not any(pixels in body for body in tap.bodies)
+    assert data[100:160] not in text
     assert "Project Nightingale" in text
     assert "ada@example.org" not in text
     assert "[email]" in text
