@@ -224,6 +224,7 @@ def main() -> None:
             nursery.kill()
             mother.close()
         found = {"kills": args.kills, "accepted": len(load.accepted), "statuses": statuses}
+        found |= {"rated": len(load.rated)}
         found |= {"followed_across_kills": len(load.followed), "tool_calls": calls, "called_again": again}
         print(json.dumps(found))
     else:

@@ -40,7 +40,8 @@ def failures() -> tuple[type[Exception], ...]:
     """Return what a client raises while its server is away, loading, full or read only."""
     import redis
 
-    return (redis.RedisError, OSError, TimeoutError)
+    # uvloop raises RuntimeError for a connection that was closed while the client was opening it.
+    return (redis.RedisError, OSError, TimeoutError, RuntimeError)
 
 
 def redis_away(error: Exception) -> VidenceError:

@@ -33,10 +33,13 @@ def nursery(tmp_path: Path, mother: Mother) -> Iterator[Nursery]:
         nursery.kill()
 
 
-def test_killed_under_load_every_accepted_run_ends_once(tmp_path: Path, mother: Mother) -> None:
+def test_killed_under_load_every_accepted_run_ends_once_and_no_rating_is_lost(
+    tmp_path: Path, mother: Mother
+) -> None:
     load, nursery = kill_under_load(mother, tmp_path, kills=4)
     try:
         statuses = check(load, nursery)
+        assert load.rated
         assert set(statuses) == {"done"}
         assert statuses["done"] >= 4
     finally:

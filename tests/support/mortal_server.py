@@ -2,12 +2,14 @@
 
     python -m tests.support.mortal_server
 
-Each line on its stdin is `HOME PORT`: it starts a server there, prints its process id, and `gone` with the id
-when it ended. `Mother` is the other end of the pipes, `Nursery` one data folder and port.
+Each line on its stdin is a `Life` as JSON: it starts that server, prints its process id, and `gone` with the
+id when it ended. `Mother` is the other end of the pipes, `Nursery` one data folder and port.
 """
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import signal
 import socket
@@ -16,6 +18,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +27,18 @@ import httpx
 ROOT = Path(__file__).resolve().parents[2]
 SEARCH_S = 0.03
 LEASE_S = 3.0
+
+
+@dataclass(frozen=True)
+class Life:
+    """A server: where it keeps things, and how long its searches take."""
+
+    home: str
+    port: int
+    calls: str
+    database_url: str = ""
+    redis_url: str = ""
+    search_s: float = SEARCH_S
 
 
 class Mother:
@@ -40,10 +55,10 @@ class Mother:
         )
         self._gone: set[int] = set()
 
-    def start(self, home: Path, port: int) -> int:
+    def start(self, life: Life) -> int:
         """Fork a server and return its process id."""
         assert self._process.stdin is not None
-        self._process.stdin.write(f"{home} {port}\n")
+        self._process.stdin.write(f"{json.dumps(asdict(life))}\n")
         self._process.stdin.flush()
         while (found := self._read())[0] != "born":
             pass
@@ -71,12 +86,13 @@ class Mother:
 
 
 class Nursery:
-    """Starts and kills servers over one data folder and port."""
+    """Starts and kills servers over one data folder and port; `options` are those of a `Life`."""
 
-    def __init__(self, home: Path, mother: Mother) -> None:
+    def __init__(self, home: Path, mother: Mother, *, calls: Path | None = None, **options: Any) -> None:
         self.home = home
         self.port = free_port()
-        self.calls = home / "calls"
+        self.calls = calls or home / "calls"
+        self._life = Life(str(home), self.port, str(self.calls), **options)
         home.mkdir(parents=True, exist_ok=True)
         self._mother = mother
         self._pid = 0
@@ -87,7 +103,7 @@ class Nursery:
 
     def start(self) -> None:
         """Start a server and wait until it is ready."""
-        self._pid = self._mother.start(self.home, self.port)
+        self._pid = self._mother.start(self._life)
         for _ in range(1000):
             try:
                 if httpx.get(f"{self.url}/ready").status_code == 200:
@@ -115,6 +131,7 @@ def free_port() -> int:
 
 
 def main() -> None:
+    # Imported before the forks, which then begin at once.
     import uvicorn  # noqa: F401
 
     import graph.app
@@ -123,6 +140,10 @@ def main() -> None:
     import server.storage.checkpoints
     import tests.support.live_server  # noqa: F401
 
+    with contextlib.suppress(ImportError):
+        import redis.asyncio  # noqa: F401
+
+        import server.storage.postgres_saver
     del graph, server
     write = threading.Lock()
 
@@ -136,33 +157,41 @@ def main() -> None:
         say("gone", pid)
 
     for line in sys.stdin:
-        home, port = line.rsplit(maxsplit=1)
+        life = Life(**json.loads(line))
         with write:  # the other threads only wait for children, and hold nothing now: forking is safe
             child = os.fork()
         if child == 0:
-            live(Path(home), int(port), Path(home) / "calls")
+            live(life)
             os._exit(0)
         say("born", child)
         threading.Thread(target=mourn, args=(child,), daemon=True).start()
 
 
-def note_call(home: Path, calls: Path, run_id: str, query: str) -> None:
+def note_call(life: Life, run_id: str, query: str) -> None:
     """Note a call that begins, and whether its result is in the journal already: then it must not run."""
-    connection = sqlite3.connect(home / "runs.db", timeout=30)
-    try:
-        known = connection.execute(
-            "SELECT count(*) FROM journal WHERE run_id = ? AND instr(body, ?)",
-            (run_id, f"The answer to {query} is 42."),
-        ).fetchone()[0]
-    except sqlite3.OperationalError:
-        known = 0  # no call of any run was journalled yet
-    finally:
-        connection.close()
-    with calls.open("a") as file:
+    known = _journalled(life, run_id, f"The answer to {query} is 42.")
+    with Path(life.calls).open("a") as file:
         file.write(f"{run_id} {query}{' REPEATED' if known else ''}\n")
 
 
-def live(home: Path, port: int, calls: Path) -> None:
+def _journalled(life: Life, run_id: str, text: str) -> bool:
+    if life.database_url:
+        import psycopg
+
+        statement = "SELECT 1 FROM vidence.journal WHERE run_id = %s AND position(%s IN body) > 0"
+        with psycopg.connect(life.database_url) as connected:
+            return connected.execute(statement, (run_id, text)).fetchone() is not None
+    connection = sqlite3.connect(Path(life.home) / "runs.db", timeout=30)
+    try:
+        statement = "SELECT 1 FROM journal WHERE run_id = ? AND instr(body, ?)"
+        return connection.execute(statement, (run_id, text)).fetchone() is not None
+    except sqlite3.OperationalError:
+        return False  # no call of any run was journalled yet
+    finally:
+        connection.close()
+
+
+def live(life: Life) -> None:
     """Serve until killed."""
     os.close(0)
     import asyncio
@@ -177,15 +206,23 @@ def live(home: Path, port: int, calls: Path) -> None:
 
     class Logged(SlowSearch):
         async def run(self, args: Any, context: Any) -> Any:
-            await asyncio.to_thread(note_call, home, calls, context.run_id, args.query)
+            await asyncio.to_thread(note_call, life, context.run_id, args.query)
             return await super().run(args, context)
 
+    home = Path(life.home)
     logging.basicConfig(level=logging.WARNING, filename=home / "server.log")
     settings = Settings(
-        home=home, server_drain_s=5, server_max_runs=8, server_lease_s=LEASE_S, server_cache="off"
+        home=home,
+        server_drain_s=5,
+        server_max_runs=8,
+        server_lease_s=LEASE_S,
+        server_cache="off",
+        server_requests_per_minute=0,
+        server_database_url=life.database_url,
+        server_redis_url=life.redis_url,
     )
-    app = create_app(settings, open_services=opener(home, Logged(SEARCH_S)), identify=by_header)
-    config = uvicorn.Config(app, port=port, log_config=None, timeout_graceful_shutdown=1)
+    app = create_app(settings, open_services=opener(home, Logged(life.search_s)), identify=by_header)
+    config = uvicorn.Config(app, port=life.port, log_config=None, timeout_graceful_shutdown=1)
     DrainingServer(config, app, settings.server_drain_s).run()
 
 

@@ -1,12 +1,14 @@
-"""Clients that go on asking while the server is killed, and what must hold of every run at the end."""
+"""Clients that go on asking while servers are killed, and what must hold of every run at the end."""
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import random
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,90 +17,137 @@ import httpx
 from tests.support.live_server import Frame, frames, stream
 from tests.support.mortal_server import Mother, Nursery
 
+QUESTION = {"question": "What is it?"}
+AGAIN = (429, 503)
+"""Refused for now: asked again."""
+
 
 @dataclass
 class Load:
-    """Askers (who only start runs) and followers (who stream one run after another across every kill)."""
+    """Askers (who only start runs) and followers (who stream one run after another across every kill).
 
-    url: str
+    Followers rate what they followed. A client whose server does not answer turns to the next one.
+    """
+
+    urls: Sequence[str]
     accepted: list[str] = field(default_factory=list)
     followed: dict[str, list[Frame]] = field(default_factory=dict)
+    rated: dict[str, str] = field(default_factory=dict)
+    """What was said of runs whose rating the server accepted."""
+    refused: Counter[int] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
     stop: threading.Event = field(default_factory=threading.Event)
 
     def ask(self) -> None:
-        with httpx.Client(base_url=self.url, timeout=10) as client:
-            while not self.stop.is_set():
-                try:
-                    reply = client.post("/v1/runs", json={"question": "What is it?"})
-                except httpx.TransportError:
-                    time.sleep(0.02)
-                    continue
-                if reply.status_code == 202:
-                    self.accepted.append(reply.json()["run_id"])
-                elif reply.status_code not in (429, 503):
-                    self.problems.append(reply.text)
-                time.sleep(0.15)
+        with httpx.Client(timeout=10) as client:
+            for url in itertools.cycle(self.urls):
+                with contextlib.suppress(httpx.TransportError):
+                    while not self.stop.is_set():
+                        reply = client.post(f"{url}/v1/runs", json=QUESTION)
+                        if reply.status_code == 202:
+                            self.accepted.append(reply.json()["run_id"])
+                        else:
+                            self._refused(reply)
+                        time.sleep(0.15)
+                if self.stop.is_set():
+                    return
+                time.sleep(0.02)
 
     def follow(self) -> None:
-        with httpx.Client(base_url=self.url, timeout=10) as client:
-            while not self.stop.is_set():
+        with httpx.Client(timeout=10) as client:
+            for url in itertools.cycle(self.urls):
+                if self.stop.is_set():
+                    return
                 seen: list[Frame] = []
                 with contextlib.suppress(httpx.TransportError):
-                    body = {"question": "What is it?"}
-                    with client.stream("POST", "/v1/chat", json=body) as reply:
-                        if reply.status_code == 200:
-                            for frame in frames(reply.iter_lines()):
-                                seen.append(frame)
+                    self._read(client, "POST", f"{url}/v1/chat", seen, json=QUESTION)
                 if not seen:
-                    time.sleep(0.02)
+                    time.sleep(0.05)
                     continue
                 run_id = seen[0].data["run_id"]
                 self.accepted.append(run_id)
-                self.followed[run_id] = self._rest(client, run_id, seen)
+                self._rest(client, run_id, seen)
+                self.followed[run_id] = seen
+                self._rate(client, run_id)
 
-    def _rest(self, client: httpx.Client, run_id: str, seen: list[Frame]) -> list[Frame]:
-        while seen[-1].event != "run.finished":
-            try:
-                with client.stream(
-                    "GET", f"/v1/runs/{run_id}/events", headers={"Last-Event-ID": str(seen[-1].id)}
-                ) as reply:
-                    if reply.status_code != 200:
-                        self.problems.append(f"{reply.status_code} {reply.read()!r}")
-                        return seen
-                    for frame in frames(reply.iter_lines()):
-                        seen.append(frame)
-            except httpx.TransportError:
-                time.sleep(0.02)
-        return seen
+    def _rest(self, client: httpx.Client, run_id: str, seen: list[Frame]) -> None:
+        for url in itertools.cycle(self.urls):
+            if seen[-1].event == "run.finished":
+                return
+            with contextlib.suppress(httpx.TransportError):
+                place = {"Last-Event-ID": str(seen[-1].id)}
+                self._read(client, "GET", f"{url}/v1/runs/{run_id}/events", seen, headers=place)
+            time.sleep(0.02)
+
+    def _rate(self, client: httpx.Client, run_id: str) -> None:
+        """Rate a run until a server says that the rating is kept; the last word counts."""
+        for number, url in enumerate(itertools.cycle(self.urls)):
+            said = f"heard {number}"
+            body = {"run_id": run_id, "rating": "down", "comment": said}
+            with contextlib.suppress(httpx.TransportError):
+                reply = client.post(f"{url}/v1/feedback", json=body)
+                if reply.status_code == 201:
+                    self.rated[run_id] = said
+                    return
+                self._refused(reply)
+            time.sleep(0.02)
+
+    def _read(
+        self, client: httpx.Client, method: str, url: str, seen: list[Frame], **options: object
+    ) -> None:
+        with client.stream(method, url, **options) as reply:  # type: ignore[arg-type]
+            if reply.status_code == 200:
+                for frame in frames(reply.iter_lines()):
+                    seen.append(frame)
+            else:
+                reply.read()
+                self._refused(reply)
+
+    def _refused(self, reply: httpx.Response) -> None:
+        self.refused[reply.status_code] += 1
+        if reply.status_code not in AGAIN:
+            self.problems.append(f"{reply.status_code} {reply.text}")
+
+
+def under_load(workers: Sequence[Nursery], act: Callable[[], None]) -> Load:
+    """Do something while clients ask and follow; returns once they have stopped."""
+    load = Load([worker.url for worker in workers])
+    clients = [threading.Thread(target=load.ask) for _ in range(2)]
+    clients += [threading.Thread(target=load.follow) for _ in range(2)]
+    for client in clients:
+        client.start()
+    try:
+        act()
+        time.sleep(0.3)
+    finally:
+        load.stop.set()
+        for client in clients:
+            client.join()
+    return load
 
 
 def kill_under_load(mother: Mother, home: Path, kills: int, *, seed: int = 0) -> tuple[Load, Nursery]:
     """Kill the server at random moments while clients ask; returns once every accepted run should be over."""
     nursery = Nursery(home, mother)
-    load = Load(nursery.url)
-    clients = [threading.Thread(target=load.ask) for _ in range(2)]
-    clients += [threading.Thread(target=load.follow) for _ in range(2)]
-    chance = random.Random(seed)
     nursery.start()
-    for client in clients:
-        client.start()
+    return under_load([nursery], lambda: kill_at_random([nursery], kills, seed=seed)), nursery
+
+
+def kill_at_random(workers: Sequence[Nursery], kills: int, *, seed: int = 0) -> None:
+    """Kill one of the workers at a random moment, and start it again, so often."""
+    chance = random.Random(seed)
     for _ in range(kills):
         time.sleep(chance.uniform(0.05, 1.0))
-        nursery.kill()
-        nursery.start()
-    time.sleep(0.3)
-    load.stop.set()
-    for client in clients:
-        client.join()
-    return load, nursery
+        worker = chance.choice(workers)
+        worker.kill()
+        worker.start()
 
 
 def check(load: Load, nursery: Nursery) -> Counter[str]:
     """Assert what must hold; returns the statuses of the accepted runs."""
     assert not load.problems, load.problems[:3]
     statuses: Counter[str] = Counter()
-    with httpx.Client(base_url=nursery.url, timeout=60) as client:
+    with httpx.Client(base_url=nursery.url, timeout=90) as client:
         for run_id in load.accepted:
             run = client.get(f"/v1/runs/{run_id}", params={"wait": 60}).json()
             statuses[run["status"]] += 1
@@ -115,6 +164,10 @@ def check(load: Load, nursery: Nursery) -> Counter[str]:
             assert len(set(begun)) == len(begun)
             if run_id in load.followed:
                 assert load.followed[run_id] == events, "the joined stream is the log"
+        for run_id, said in load.rated.items():
+            kept = client.get(f"/v1/feedback/{run_id}")
+            assert kept.status_code == 200, "a rating that was accepted is kept"
+            assert kept.json()["comment"] == said
     calls = nursery.calls.read_text().split("\n")
     assert not [call for call in calls if call.endswith("REPEATED")], "a journalled call never runs again"
     return statuses
