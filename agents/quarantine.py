@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from agents.check.commands import SPACED, folded, is_command, is_forged, is_protocol, is_request
 from agents.check.overlap import stem, stems
-from core.contracts import Evidence, EvidenceKind
+from core.contracts import Evidence, EvidenceKind, Suspicion
 from core.text import sentences
 
 Rule = Callable[[str], bool]
@@ -23,6 +23,9 @@ _LONGEST_VALUE = 160
 _CODE_BLOCK = re.compile(r"```.*?(?:```|\Z)", re.S)
 PROSE: tuple[EvidenceKind, ...] = ("passage", "pubmed")
 """Kinds of evidence that are sentences of documents."""
+_SUSPICIONS = 20
+"""How many orders to software a result tells of, and how much of each."""
+_SUSPICION_CHARS = 300
 _WITHHELD = "\n\n"
 """A gap, so that no quote runs over it."""
 
@@ -110,6 +113,33 @@ def cleaned(text: str, withheld: Rule) -> str:
         kept = [part for part in parts if not withheld(part)]
         lines.append(line if len(kept) == len(parts) else _WITHHELD.join(kept))
     return re.sub(r"\n{3,}", _WITHHELD, "\n".join(lines)).strip() if lines else ""
+
+
+def suspicions(question: str, evidence: Sequence[Evidence]) -> tuple[Suspicion, ...]:
+    """Return the sentences that give orders to software: the question's, noted, and the evidence's, withheld.
+
+    Args:
+        question: The user's own words.
+        evidence: What the run found. Code, and what is trusted, is left out: nothing is withheld of it.
+    """
+    found = [Suspicion(where="question", text=text, action="noted") for text in _orders(question)]
+    for item in evidence:
+        if item.trust != "trusted" and item.kind != "code":
+            found += [
+                Suspicion(
+                    where="evidence", text=text, action="withheld", evidence_id=item.id, source=item.source
+                )
+                for text in _orders(item.content)
+            ]
+    return tuple(found[:_SUSPICIONS])
+
+
+@lru_cache(maxsize=512)
+def _orders(text: str) -> tuple[str, ...]:
+    if without_commands(text) == text.strip():
+        return ()
+    parts = [part for line in text.split("\n") for whole in sentences(line) for part in _split_odd(whole)]
+    return tuple(part[:_SUSPICION_CHARS] for part in parts if is_command(part))
 
 
 def _split_odd(text: str) -> list[str]:

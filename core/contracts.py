@@ -256,6 +256,10 @@ class Usage(Contract):
     tokens_in: int = 0
     tokens_out: int = 0
     ms: float = 0.0
+    shed_reranking: int = 0
+    """Searches whose re-ranking was left out because the server was busy."""
+    shed_candidates: int = 0
+    """Drafts that looked at fewer candidate answers for the same reason."""
 
     def __add__(self, other: Usage) -> Usage:
         """Add two spends field by field."""
@@ -268,6 +272,31 @@ class ModelRef(Contract):
 
     name: str
     hash: str
+
+
+BlockKind = Literal["unsafe_request", "unsafe_image", "secret", "instructions", "personal_data"]
+
+
+class Blocked(Contract):
+    """Why a filter kept an answer back: the run ends as abstained, with this beside the reason."""
+
+    kind: BlockKind
+    message: str
+    help: str = ""
+
+
+class Suspicion(Contract):
+    """A sentence that gives orders to software, where only statements are looked for.
+
+    `withheld`: it stood in evidence; no answer was taken from it, no served model was shown it. `noted`: it
+    stood in the question, which is the user's own.
+    """
+
+    where: Literal["question", "evidence"]
+    text: str
+    action: Literal["withheld", "noted"]
+    evidence_id: str = ""
+    source: str = ""
 
 
 class RunResult(Contract):
@@ -296,13 +325,22 @@ class RunResult(Contract):
     inspection: Inspection | None = None
     evidence_level: str = ""
     """What the medical profile adds: the strongest kind of study that is cited, and retractions."""
+    blocked: Blocked | None = None
+    suspicions: tuple[Suspicion, ...] = ()
     cached_from: str | None = None
     """The run that found this answer, when an earlier one is given again; the evidence is that run's."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON object of the command line: optional parts only when present."""
         body = self.model_dump(mode="json")
-        for optional in ("input_required", "inspection", "evidence_level", "cached_from"):
+        for optional in (
+            "input_required",
+            "inspection",
+            "evidence_level",
+            "cached_from",
+            "blocked",
+            "suspicions",
+        ):
             if not body[optional]:
                 del body[optional]
         for item in [*body["evidence"], *body["citations"]]:

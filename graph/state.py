@@ -93,6 +93,7 @@ class State(InputState, total=False):
     last_draft: bool
     stopped: str
     error: dict[str, Any] | None
+    blocked: dict[str, Any] | None
     outcome: dict[str, Any]
 
 

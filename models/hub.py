@@ -74,6 +74,12 @@ class ModelHub:
         facts = await self._cached("describe_pixels", PIXELS_VERSION, sha256)
         return PixelFacts.model_validate(facts)
 
+    async def nsfw(self, sha256: str) -> float:
+        """Return how likely a stored image is pornographic, 0 to 1; `unavailable` without the package."""
+        from models.nsfw import NSFW_VERSION
+
+        return float(await self._cached("score_nsfw", NSFW_VERSION, sha256))
+
     async def look(self, images: Sequence[str], question: str) -> VlmReply:
         """Ask the VLM about stored images; raises `unavailable` for what it cannot answer."""
         paths = [self._images.path(sha256) for sha256 in images]

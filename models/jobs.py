@@ -49,6 +49,13 @@ def describe_pixels(path: str) -> dict[str, Any]:
     return describe(open_pixels(path)).model_dump()
 
 
+def score_nsfw(path: str) -> float:
+    """Score how likely an image is pornographic."""
+    from models.nsfw import score
+
+    return score(open_pixels(path))
+
+
 @cache
 def _vlm(cache_folder: str) -> Any:
     from models.vlm_run import Checkpoint
@@ -74,4 +81,5 @@ JOBS: dict[str, Callable[..., Any]] = {
     "read_chart": read_chart,
     "describe_pixels": describe_pixels,
     "look": look,
+    "score_nsfw": score_nsfw,
 }

@@ -44,6 +44,7 @@ from server.http.limits import BodyLimit
 from server.jobs.runner import JobRunner
 from server.jobs.store import JobStore
 from server.openai_api import chat, models
+from server.pressure import PressureGauge
 from server.runs.engine import Engine, OpenServices, open_default
 from server.runs.execute import Parts
 from server.runs.ledger import RunLedger
@@ -164,12 +165,14 @@ async def _opened(
     log, ledger = watch.log(stores.log), watch.ledger(RunLedger(database, stores.log))
     keys = KeyStore(database)
     jobs = JobStore(database)
-    engine = Engine(settings, open_services, stores.run_store, telemetry.callbacks)
+    gauge = PressureGauge(lambda: manager.active, ledger.open_runs, settings.server_max_runs)
+    engine = Engine(settings, open_services, stores.run_store, telemetry.callbacks, gauge.level)
     presence = Unseen() if stores.shared else Presence(settings.root / "workers", worker)
     looked_up = telemetry.metrics.cache_looked_up
     answers = AnswerCache(settings, database, ledger, lambda: engine.services, looked_up)
     manager = RunManager(settings, Parts(engine, ledger, log, answers), presence, worker)
     opening = asyncio.create_task(engine.open())
+    watching = asyncio.create_task(gauge.watch()) if settings.server_shed else None
     LISTENER.set(telemetry)  # for the runs that the manager takes up; requests set it for theirs
     images = ImageStore(
         settings.root / "images",
@@ -203,6 +206,8 @@ async def _opened(
             telemetry=telemetry,
         )
     finally:
+        if watching is not None:
+            watching.cancel()
         housework.cancel()
         opening.cancel()
         with suppress(asyncio.CancelledError):

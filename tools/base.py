@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from core.contracts import Evidence, EvidenceKind, Locator, ToolResult, Trust
 from core.images import ImageStore
+from core.pressure import Part
 from core.settings import Settings
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ class ToolContext:
     run_id: str = ""
     sources: dict[str, str] = field(default_factory=dict)
     """Image hash to the path or address that the user gave."""
+    shed: frozenset[Part] = frozenset()
+    """What a busy server leaves out."""
 
     def now(self) -> str:
         """Return the time as ISO 8601 in UTC, read at the call and never at import."""

@@ -39,7 +39,9 @@ async def find(
     mine = own(collections)
     if collections and not mine:
         return []
-    return await asyncio.to_thread(context.collections.search, mine, query, k, where={"kind": kind})
+    rerank = "reranking" not in context.shed
+    where = {"kind": kind}
+    return await asyncio.to_thread(context.collections.search, mine, query, k, where=where, rerank=rerank)
 
 
 def own(collections: Sequence[str]) -> list[str]:

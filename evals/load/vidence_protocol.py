@@ -176,6 +176,8 @@ class _Following:
         elif kind == "answer.final":
             outcome.final = now
             outcome.reply = _reply(data, outcome.known)
+            if data.get("blocked"):
+                outcome.reply = Reply(status="refused")
         elif kind == "input.required":
             outcome.final = now
             outcome.reply = Reply(status="input_required", text=str(data.get("question", "")))

@@ -35,7 +35,7 @@ class Desk:
         """Run the graph once, on the fields of its input but the ids of thread and run.
 
         Raises:
-            VidenceError: The run failed, as its error says.
+            VidenceError: The run failed, as its error says; `blocked` when a filter refused it.
         """
         run_id = uuid.uuid4().hex
         try:
@@ -65,7 +65,10 @@ class Desk:
                 question=state["question"],
                 profile=state.get("profile") or "general",
             )
-        return RunResult.model_validate_json(self._store.results[run_id])
+        result = RunResult.model_validate_json(self._store.results[run_id])
+        if result.blocked is not None:
+            raise VidenceError("blocked", result.blocked.message, help=result.blocked.help)
+        return result
 
     def forget(self, run_id: str) -> None:
         """Drop what a run left in memory."""

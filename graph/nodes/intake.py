@@ -8,8 +8,8 @@ import uuid
 from typing import Any
 
 from agents.profiles import PROFILES, pick_profile
-from agents.safety import blocked_reason
-from core.contracts import ProfileName, ToolError
+from agents.safety import unsafe_request
+from core.contracts import Blocked, ProfileName, ToolError
 from core.errors import VidenceError, invalid_input
 from graph.services import Services
 from graph.state import NEW, ImageInput, State
@@ -32,6 +32,7 @@ _EMPTY: dict[str, Any] = {
     "last_draft": False,
     "stopped": "",
     "error": None,
+    "blocked": None,
     "outcome": {},
 }
 
@@ -48,9 +49,11 @@ async def intake(state: State, services: Services) -> dict[str, Any]:
     }
     try:
         question = clean_question(state.get("question", ""), services.settings.max_question_chars)
-        if reason := blocked_reason(question):
-            raise VidenceError("blocked", reason, help="Ask about what the image or document shows.")
+        if blocked := await _unsafe(question, services):
+            return {**fresh, "run_id": run_id, "question": question, "images": [], "blocked": blocked}
         images = await _store_images(list(state.get("images") or []), services)
+        if blocked := await _unsafe_image(images, services):
+            return {**fresh, "run_id": run_id, "question": question, "images": images, "blocked": blocked}
         profile = _profile(state, question, has_images=bool(images))
         # Naming a collection that does not exist is a mistake to point out, not an empty search.
         names = list(state.get("collections") or []) or list(PROFILES[profile].default_collections)
@@ -71,6 +74,25 @@ async def intake(state: State, services: Services) -> dict[str, Any]:
         **fresh,
         **{name: value for name, value in known.items() if left.get(name, type(value)()) != value},
     }
+
+
+async def _unsafe(question: str, services: Services) -> dict[str, Any] | None:
+    level = services.settings.filter_requests
+    found = await asyncio.to_thread(unsafe_request, question, level, services.models.embedder)
+    return found.model_dump() if found else None
+
+
+async def _unsafe_image(images: list[ImageInput], services: Services) -> dict[str, Any] | None:
+    if services.settings.filter_images == "off":
+        return None
+    for image in images:
+        if await services.models.nsfw(image["sha256"]) > services.settings.filter_image_score:
+            return Blocked(
+                kind="unsafe_image",
+                message="An image looks pornographic",
+                help="Send another one; for medical images set VIDENCE_FILTER_IMAGES=off.",
+            ).model_dump()
+    return None
 
 
 def _kinds(names: list[str], services: Services) -> dict[str, list[str]]:

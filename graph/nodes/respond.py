@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from agents.answer_filter import filtered
 from agents.checks import CheckedCandidate
 from agents.evidence_level import evidence_level
 from agents.inspection import inspect
@@ -11,7 +12,8 @@ from agents.judge import RankedCandidate
 from agents.pinpoint import citation_of, pinpoint
 from agents.profiles import Profile
 from agents.prompts import prompt_versions
-from core.contracts import Citation, RunResult, StepRecord, merge_by_id
+from agents.quarantine import suspicions
+from core.contracts import Blocked, Citation, RunResult, StepRecord, merge_by_id
 from core.settings import Settings
 from graph.gather import evidence_of
 from graph.services import Services
@@ -73,6 +75,10 @@ async def build_result(state: State, services: Services) -> RunResult:
     }
     if profile.risk is not None:
         common["inspection"] = inspect(evidence, state.get("declared", []), profile.risk)
+    if refused := state.get("blocked"):
+        blocked = Blocked.model_validate(refused)
+        return RunResult(status="abstained", abstain_reason=blocked.message, blocked=blocked, **common)
+    common["suspicions"] = suspicions(state["question"], evidence)
     if best is None:
         reason = _abstain_reason(state, uncertain=bool(ranking))
         top = ranking[0].confidence if ranking else 0.0
@@ -85,7 +91,7 @@ async def build_result(state: State, services: Services) -> RunResult:
         )
     candidate = best.checked.candidate
     level = evidence_level(direct) if "evidence_level" in profile.answer_fields else ""
-    return RunResult(
+    answered = RunResult(
         status="done",
         answer=_full_answer(candidate.answer, level, profile.notice, state.get("stopped", "")),
         evidence_level=level,
@@ -97,6 +103,7 @@ async def build_result(state: State, services: Services) -> RunResult:
         claims=tuple(claim for claim in best.checked.claims if claim.supported != "unsupported"),
         **common,
     )
+    return filtered(answered, services.settings)
 
 
 def _least_confidence(best: RankedCandidate, profile: Profile, settings: Settings) -> float:

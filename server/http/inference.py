@@ -8,7 +8,10 @@ from typing import Annotated, Literal
 from fastapi import APIRouter
 from pydantic import BaseModel, Field, StringConstraints, model_validator
 
-from core.errors import unavailable
+from agents.answer_filter import kept_back
+from agents.safety import unsafe_request
+from core.contracts import Blocked
+from core.errors import VidenceError, unavailable
 from server.http.bodies import MAX_TEXT, Body, ImageSource
 from server.http.deps import Asks, Context, Searches
 from server.http.pictures import stored_all
@@ -79,7 +82,7 @@ async def embeddings(body: EmbeddingRequest, context: Context, caller: Searches)
 
 @router.post("/generate", responses=documented(413, 422, 500, 503, 504))
 async def generate(body: GenerateRequest, context: Context, caller: Asks) -> GenerateReply:
-    """Ask a served model directly; 503 names the setting where a role has none."""
+    """Ask a served model directly; 503 names the setting where a role has none, 403 a filter that refused."""
     chat = context.engine.services.models.chat(body.role)
     if chat is None:
         raise unavailable(
@@ -87,7 +90,17 @@ async def generate(body: GenerateRequest, context: Context, caller: Asks) -> Gen
             help=f"Set VIDENCE_{body.role.upper()}=openai:BASE_URL#MODEL.",
             retryable=False,
         )
+    settings = context.settings
+    level, embedder = settings.filter_requests, context.engine.services.models.embedder
+    _allow(await asyncio.to_thread(unsafe_request, body.prompt, level, embedder))
     reply = await chat.complete([{"role": "user", "content": body.prompt}])
+    _allow(await asyncio.to_thread(kept_back, reply.text, settings))
     return GenerateReply(
         text=reply.text, model=chat.name, tokens_in=reply.tokens_in, tokens_out=reply.tokens_out
     )
+
+
+def _allow(blocked: Blocked | None) -> None:
+    """Raise `blocked` (403) with the reason's kind."""
+    if blocked is not None:
+        raise VidenceError("blocked", f"{blocked.message} ({blocked.kind})", help=blocked.help)

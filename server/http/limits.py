@@ -11,9 +11,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from core.memory import give_back
 from server.http.problem import Problem, respond
 
 Admit = Callable[[Scope], Awaitable[None]]
+LARGE = 4_000_000
+"""Bytes of a body after which free memory is given back."""
 LEAST_RATE = 10_000
 """Bytes a second that a body has to come with on the whole, once its time of grace is over."""
 
@@ -69,6 +72,8 @@ class BodyLimit:
             return message
 
         await self._app(scope, counted, send)
+        if seen > LARGE:
+            await asyncio.to_thread(give_back)
 
     def _problem(self, path: str) -> Problem:
         return Problem(

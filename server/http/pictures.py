@@ -17,6 +17,8 @@ from server.context import ServerContext
 from server.http.bodies import ImageSource
 from server.runs.records import StoredImageRef
 
+_LONGEST_HEAD = 200
+"""Characters before the bytes of a data URL; looking for its end in megabytes would take gigabytes."""
 _DATA_URL = re.compile(r"data:(?P<type>[\w.+/-]*)(?:;[\w.+-]+=[\w.+-]+)*;base64,", re.ASCII)
 
 
@@ -74,7 +76,7 @@ def unknown_image(image_id: str) -> VidenceError:
 
 def decode_data_url(url: str) -> bytes:
     """Return the bytes of a base64 data URL; raises `invalid_input`."""
-    head = _DATA_URL.match(url)
+    head = _DATA_URL.match(url, 0, _LONGEST_HEAD)
     if head is None:
         raise invalid_input("Not a base64 data URL", help="Send `data:image/png;base64,` and the bytes.")
     try:

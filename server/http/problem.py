@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 5
+ERRORS_SHOWN = 20
+"""Parts of a request that are told to be wrong: a body can have as many as it has bytes."""
 CLIENT_GONE = 499
 """What a log shows of a request whose client left; nobody receives it."""
 _STATUS = {
@@ -128,7 +130,7 @@ def install(app: FastAPI) -> None:
         assert isinstance(error, RequestValidationError)
         wrong = [
             FieldError(where=".".join(str(part) for part in item["loc"]), message=item["msg"])
-            for item in error.errors()
+            for item in error.errors()[:ERRORS_SHOWN]
         ]
         first = wrong[0]
         detail = f"{first.where}: {first.message}"

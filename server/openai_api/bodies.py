@@ -19,7 +19,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from core.contracts import Citation, InputRequired, ProfileName
+from core.contracts import Blocked, Citation, InputRequired, ProfileName
 from server.http.bodies import MAX_TEXT, Body, ThreadId
 from server.runs.records import Status
 
@@ -123,6 +123,7 @@ class Told(BaseModel):
     citations: list[Citation] = Field(default_factory=list)
     input_required: InputRequired | None = None
     cached_from: str | None = Field(None, description="The run that found this answer, when given again.")
+    blocked: Blocked | None = None
 
 
 class Said(BaseModel):
@@ -130,7 +131,7 @@ class Said(BaseModel):
 
     role: Literal["assistant"] = "assistant"
     content: str
-    refusal: None = None
+    refusal: str | None = Field(None, description="Why a filter kept the answer back; also the content.")
 
 
 class Choice(BaseModel):
@@ -139,7 +140,7 @@ class Choice(BaseModel):
     index: Literal[0] = 0
     message: Said
     logprobs: None = None
-    finish_reason: Literal["stop"] = "stop"
+    finish_reason: Literal["stop", "content_filter"] = "stop"
 
 
 class Completion(BaseModel):

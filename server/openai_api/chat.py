@@ -83,7 +83,7 @@ def _completion(run: Run, model: str, result: RunResult) -> Completion:
         id=f"chatcmpl-{run.run_id}",
         created=_seconds(run.created_at),
         model=model,
-        choices=[Choice(message=Said(content=_content(result)))],
+        choices=[_choice(result)],
         usage=_usage(result.usage),
         vidence=Told(
             run_id=run.run_id,
@@ -94,8 +94,14 @@ def _completion(run: Run, model: str, result: RunResult) -> Completion:
             citations=list(result.citations),
             input_required=result.input_required,
             cached_from=result.cached_from,
+            blocked=result.blocked,
         ),
     )
+
+
+def _choice(result: RunResult) -> Choice:
+    said = Said(content=_content(result), refusal=result.blocked.message if result.blocked else None)
+    return Choice(message=said, finish_reason="content_filter" if result.blocked else "stop")
 
 
 def _content(result: RunResult) -> str:
@@ -166,7 +172,7 @@ class Chunks:
             yield _sent({"error": body.model_dump()})
             return
         told = whole.vidence.model_dump(mode="json", exclude_none=True)
-        yield self._chunk({}, finish="stop", vidence=told)
+        yield self._chunk({}, finish=whole.choices[0].finish_reason, vidence=told)
         if self._usage:
             yield _sent({**self._head, "choices": [], "usage": whole.usage.model_dump()})
         yield ServerSentEvent(data="[DONE]")

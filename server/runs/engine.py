@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.contracts import Evidence, RunResult
 from core.errors import VidenceError, unavailable
+from core.pressure import Pressure, at_ease
 from core.run_store import RunStore, SqliteRunStore
 from core.settings import Settings
 from core.system_errors import system_error
@@ -39,6 +40,7 @@ class Engine:
         open_services: Builds the services; tests give their own.
         store: Evidence and journal that all workers share; by default the services'.
         callbacks: What LangGraph tells of every node, such as LangSmith's tracer.
+        pressure: How busy the server is, for what runs leave out under load.
     """
 
     def __init__(
@@ -47,7 +49,9 @@ class Engine:
         open_services: OpenServices = open_default,
         store: RunStore | None = None,
         callbacks: Sequence[Any] = (),
+        pressure: Pressure = at_ease,
     ) -> None:
+        self._pressure = pressure
         self._settings = settings
         self._store = store
         self._open_services = open_services
@@ -72,6 +76,7 @@ class Engine:
             build = await asyncio.to_thread(_import_graph)
             services = await asyncio.to_thread(self._open_services, self._settings)
             self._stack.push_async_callback(asyncio.to_thread, services.close)
+            services = replace(services, pressure=self._pressure)
             if self._store is not None:
                 services = replace(services, store=self._store)
             self._services = services

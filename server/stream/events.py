@@ -16,6 +16,7 @@ from pydantic import Field, TypeAdapter, create_model
 from core.contracts import (
     Action,
     AnswerType,
+    Blocked,
     Citation,
     Claim,
     Contract,
@@ -27,6 +28,7 @@ from core.contracts import (
     ProfileName,
     RunStatus,
     SubQuestionStatus,
+    Suspicion,
     Usage,
 )
 from core.errors import ErrorKind
@@ -128,6 +130,8 @@ class AnswerFinal(Contract):
     claims: tuple[Claim, ...] = ()
     inspection: Inspection | None = None
     evidence_level: str = ""
+    blocked: Blocked | None = Field(None, description="Why a filter kept the answer back.")
+    suspicions: tuple[Suspicion, ...] = ()
     cached_from: str | None = Field(None, description="The run whose answer this is, when given again.")
     models: dict[str, ModelRef] = Field(default_factory=dict)
     prompts: dict[str, str] = Field(default_factory=dict)

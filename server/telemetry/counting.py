@@ -63,7 +63,8 @@ class RunCounter:
         if final is not None and status == "done":
             metrics.confidence.labels(profile).observe(final.confidence)
         if final is not None and status == "abstained":
-            metrics.abstentions.labels(reason_kind(final.abstain_reason)).inc()
+            reason = final.blocked.kind if final.blocked else reason_kind(final.abstain_reason)
+            metrics.abstentions.labels(reason).inc()
 
     def traceparent(self) -> str:
         """Return nothing: this counts."""

@@ -227,9 +227,10 @@ def test_a_filter_or_engine_whose_package_is_missing_says_what_to_install(
     import sys
 
     from finetune.data import names, nsfw
+    from models.nsfw import open_classifier
 
     monkeypatch.setitem(sys.modules, module, None)
-    nsfw._classifier.cache_clear()
+    open_classifier.cache_clear()
     names._model.cache_clear()
     asked = {
         "ray": lambda: open_engine("ray"),

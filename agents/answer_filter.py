@@ -1,0 +1,111 @@
+"""The filter after a run: an answer that holds keys, our instructions to models, or personal data by setting.
+
+It looks at what is told as the answer: its text and its claims. Evidence is what the caller may read anyway,
+and stays as it was found.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Any
+
+from agents.prompts import PROMPTS
+from core.contracts import Blocked, RunResult
+from core.personal import find_personal, mask
+from core.settings import Settings
+from core.text import words
+
+_SECRET = re.compile(
+    r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{36,}\b"
+    r"|\bgithub_pat_[A-Za-z0-9_]{22,}|\bglpat-[A-Za-z0-9_-]{20,}|\bsk-[A-Za-z0-9_-]{20,}|\bxox[abprs]-[A-Za-z0-9-]{10,}"
+    r"|\bAIza[0-9A-Za-z_-]{35}\b|\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"
+    r"|\bvdn_[0-9a-f]{12}_[A-Za-z0-9_-]{43}|\blsv2_[a-z]{2}_[0-9a-f]{32}|\bhf_[A-Za-z0-9]{30,}"
+)
+"""Forms that only keys have: private ones, of clouds, code hosts, chats and model providers, tokens, ours."""
+_OWN = ("model_api_key", "pubmed_api_key", "s3_secret_access_key", "langsmith_api_key")
+_SHORTEST_SECRET = 8
+_RUN = 12
+"""Words of a prompt in a row; so many are never the same by chance."""
+
+
+def filtered(result: RunResult, settings: Settings) -> RunResult:
+    """Return an answered result as it may be told: as it is, masked, or kept back with the reason.
+
+    Args:
+        result: With an answer.
+        settings: `filter_secrets` and `filter_personal`, and the secrets that must not be told.
+    """
+    blocked = kept_back("\n".join(_told(result)), settings)
+    if blocked is not None:
+        return result.model_copy(
+            update={
+                "status": "abstained",
+                "answer": "",
+                "short_answer": "",
+                "answer_type": "none",
+                "confidence": 0.0,
+                "uncertainty": 1.0,
+                "citations": (),
+                "claims": (),
+                "evidence_level": "",
+                "abstain_reason": blocked.message,
+                "blocked": blocked,
+            }
+        )
+    return _masked(result) if settings.filter_personal == "mask" else result
+
+
+def kept_back(text: str, settings: Settings) -> Blocked | None:
+    """Return why a text is not told, or None."""
+    if settings.filter_secrets == "block":
+        if _SECRET.search(text) or any(secret in text for secret in _secrets(settings)):
+            return Blocked(
+                kind="secret",
+                message="The answer holds a key or a password of a service, so it is kept back",
+                help="Take it out of the documents, or set VIDENCE_FILTER_SECRETS=off.",
+            )
+        if _prompt_runs() & _runs(text):
+            return Blocked(
+                kind="instructions",
+                message="The answer repeats the instructions that our models are given, so it is kept back",
+                help="Ask about images and documents.",
+            )
+    if settings.filter_personal == "block" and find_personal(text):
+        return Blocked(
+            kind="personal_data",
+            message="The answer holds personal data, which this server keeps back",
+            help="Set VIDENCE_FILTER_PERSONAL to mask or off.",
+        )
+    return None
+
+
+def _told(result: RunResult) -> list[str]:
+    return [result.answer, result.short_answer, *(claim.text for claim in result.claims)]
+
+
+def _masked(result: RunResult) -> RunResult:
+    def hidden(text: str) -> str:
+        return mask(text, find_personal(text))
+
+    update: dict[str, Any] = {"answer": hidden(result.answer), "short_answer": hidden(result.short_answer)}
+    update["claims"] = tuple(claim.model_copy(update={"text": hidden(claim.text)}) for claim in result.claims)
+    update["citations"] = tuple(
+        citation.model_copy(update={"quote": hidden(citation.quote)}) for citation in result.citations
+    )
+    return result.model_copy(update=update)
+
+
+def _secrets(settings: Settings) -> list[str]:
+    held = [str(getattr(settings, name)) for name in _OWN]
+    return [secret for secret in held if len(secret) >= _SHORTEST_SECRET]
+
+
+@cache
+def _prompt_runs() -> frozenset[str]:
+    return frozenset().union(*(_runs(prompt.text) for prompt in PROMPTS.values()))
+
+
+def _runs(text: str) -> set[str]:
+    spoken = words(text)
+    return {" ".join(spoken[at : at + _RUN]) for at in range(len(spoken) - _RUN + 1)}
