@@ -80,6 +80,12 @@ def kept_back(text: str, settings: Settings) -> Blocked | None:
     return None
 
 
+def never_told(text: str, settings: Settings) -> bool:
+    """Return whether words of a model must not be passed on before the check: it would keep or mask them."""
+    masked = settings.filter_personal == "mask" and bool(find_personal(text))
+    return masked or kept_back(text, settings) is not None
+
+
 def _told(result: RunResult) -> list[str]:
     return [result.answer, result.short_answer, *(claim.text for claim in result.claims)]
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from agents.answer import Proposals, propose_aside
 from agents.answer.base import AnswerTask
 from agents.answer.direct import direct_answer
+from agents.answer_filter import never_told
 from agents.compose import compose
 from agents.quarantine import statements
 from agents.question import ParsedQuestion, parse_question
@@ -54,7 +56,8 @@ async def draft(state: State, services: Services) -> dict[str, Any]:
 
         evidence = await evidence_of(services.store, state["run_id"], subquestions(state))
         kept = await reselected(question, evidence, state, services)
-        reply = await chat_answer(chat, question, kept.evidence, profile_of(state), speaker())
+        withholds = partial(never_told, settings=services.settings)
+        reply = await chat_answer(chat, question, kept.evidence, profile_of(state), speaker(), withholds)
         candidates = [*(item.model_dump() for item in reply.candidates), *candidates]
         update["usage"] = dict(reply.usage)
         update["steps"] += reply.steps

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from agents.answer_filter import filtered, kept_back
+from agents.answer_filter import filtered, kept_back, never_told
 from agents.heads import read_examples
 from agents.prompts import PROMPTS
 from agents.quarantine import suspicions
@@ -176,6 +176,14 @@ def test_personal_data_is_masked_or_kept_back_by_setting() -> None:
     assert blocked is not None
     assert blocked.kind == "personal_data"
     assert kept_back("The total is 12.40.", Settings(filter_personal="block")) is None
+
+
+def test_what_is_masked_later_is_not_said_before_either() -> None:
+    mail, key = "Write to ada@example.org now", f"It is {KEY}"
+    assert never_told(mail, Settings(filter_personal="mask"))
+    assert not never_told(mail, Settings())
+    assert never_told(key, Settings())
+    assert not never_told(key, Settings(filter_secrets="off"))
 
 
 def test_orders_to_software_are_told_with_where_they_stood() -> None:
