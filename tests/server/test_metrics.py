@@ -318,6 +318,15 @@ def test_a_look_up_in_a_cache_is_a_hit_or_a_miss() -> None:
     assert 'vidence_cache_lookups_total{cache="semantic",outcome="miss"} 1.0' in text
 
 
+def test_look_ups_of_a_servers_cache_are_counted(tmp_path: Path) -> None:
+    with live(tmp_path, server_cache="exact") as client:
+        for question in ("What is the total?", "What is the total?", "Who signed it?"):
+            chat(client, question)
+        looked = by(scrape(client), "vidence_cache_lookups_total", "cache", "outcome")
+    assert looked["exact", "hit"] == 1
+    assert looked.total() == 3
+
+
 def test_quantiles_lie_where_the_observations_do() -> None:
     buckets = [(1.0, 10.0), (2.0, 20.0), (math.inf, 20.0)]
     assert quantile(0.5, buckets) == 1.0
