@@ -401,7 +401,8 @@ def test_an_answer_of_a_busy_server_is_not_kept(tmp_path: Path) -> None:
     shed = [name for name in Usage.model_fields if name.startswith("shed_")]
     for name in shed:
         assert not cache._lasting({}, result.model_copy(update={"usage": Usage(**{name: 1})}))
-    for left in ({"stopped": "seconds"}, {"errors": {"q1": {}}}, {"replies": [["a", "b"]]}):
+    lefts: list[dict[str, Any]] = [{"stopped": "seconds"}, {"errors": {"q1": {}}}, {"replies": [["a", "b"]]}]
+    for left in lefts:
         assert not cache._lasting(left, result)
     plan = SubQuestion(id="q1", question="q", action="search_pubmed", tool="search_pubmed")
     assert not cache._lasting({}, result.model_copy(update={"plan": (plan,)})), "it has no version"
