@@ -160,16 +160,18 @@ def _flat_colours(pixels: NDArray[np.uint8], lab: NDArray[np.float32]) -> NDArra
     return np.asarray([found[i] for i in kept or [0]], np.float32)
 
 
-def _largest(channels: NDArray[np.int16]) -> NDArray[np.int16]:
+def _largest(channels: NDArray[Any]) -> NDArray[Any]:
     """Return the largest of three channels; numpy's reductions are slow over so short an axis."""
     first, second, third = (channels[..., index] for index in range(3))
-    return np.maximum(np.maximum(first, second), third)
+    found: NDArray[Any] = np.maximum(np.maximum(first, second), third)
+    return found
 
 
 def distance(lab: NDArray[np.float32], colour: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return how far Lab colours (..., 3) lie from another, or from others that broadcast against them."""
     first, second, third = (lab[..., index] - colour[..., index] for index in range(3))
-    return np.sqrt(first * first + second * second + third * third)
+    away: NDArray[np.float32] = np.sqrt(first * first + second * second + third * third)
+    return away
 
 
 def _bins(pixels: NDArray[np.uint8]) -> NDArray[np.int32]:
