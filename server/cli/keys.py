@@ -11,9 +11,10 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from core.errors import VidenceError, invalid_input
+from core.errors import invalid_input
 from core.settings import load_settings
 from server.cli.output import emit_json, handle_errors, out_console
+from server.cli.serve import missing_package
 from server.security.audit import AuditLog
 from server.security.keys import KeyStore
 from server.security.roles import PERMISSIONS, ROLES
@@ -169,8 +170,4 @@ def _with_stores(work: Callable[[KeyStore, AuditLog], Awaitable[T]]) -> T:
     try:
         return asyncio.run(run())
     except ImportError as error:
-        raise VidenceError(
-            "unavailable",
-            f"A package of the server is missing: {error.name}",
-            help="Install the extra that brings it: pip install 'vidence[serve]'.",
-        ) from error
+        raise missing_package(error) from error

@@ -56,11 +56,12 @@ def _server() -> Callable[..., None]:
     try:
         from server.serve import serve as run
     except ImportError as error:
-        raise _missing(error) from error
+        raise missing_package(error) from error
     return run
 
 
-def _missing(error: ImportError) -> VidenceError:
+def missing_package(error: ImportError) -> VidenceError:
+    """Return what to say when a package of the server is not installed."""
     return unavailable(
         f"A package of the server is missing: {error.name}",
         help="Install the extra that brings it: pip install 'vidence[serve]'.",
