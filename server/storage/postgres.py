@@ -228,7 +228,11 @@ def _values(values: Any) -> Any:
 def _value(value: Any) -> Any:
     if isinstance(value, bool):
         return int(value)  # SQLite has no truth values, and the columns are numbers
-    # PostgreSQL's text has no zero character.
+    return text_of(value)
+
+
+def text_of(value: Any) -> Any:
+    """Return a value as PostgreSQL can keep it: its text has no zero character."""
     return value.replace("\x00", "\ufffd") if isinstance(value, str) else value
 
 

@@ -7,17 +7,35 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata
 from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
 
-from server.storage.postgres import CONNECT_S, LOCK, SESSION
+from server.storage.postgres import CONNECT_S, LOCK, SESSION, text_of
 
 POOL = 8
 SETUP_LOCK = LOCK + 1
 LOOK_S = 0.1
+
+
+class TextSaver(AsyncPostgresSaver):
+    """LangGraph's saver, for state with any text in it."""
+
+    async def aput(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
+    ) -> RunnableConfig:
+        """Keep a checkpoint; LangGraph writes its short values as JSON, which has no zero character here."""
+        values = {name: text_of(value) for name, value in checkpoint["channel_values"].items()}
+        clean: Checkpoint = {**checkpoint, "channel_values": values}
+        return await super().aput(config, clean, metadata, new_versions)
 
 
 @asynccontextmanager
@@ -40,7 +58,7 @@ async def open_saver(url: str) -> AsyncIterator[AsyncPostgresSaver]:
     )
     async with pool:
         # Plain values only: nothing else may be loaded from a checkpoint.
-        saver = AsyncPostgresSaver(pool, serde=JsonPlusSerializer(allowed_msgpack_modules=None))
+        saver = TextSaver(pool, serde=JsonPlusSerializer(allowed_msgpack_modules=None))
         # LangGraph's lock is for one connection; here runs wait for each other only when the pool is empty.
         saver.lock = asyncio.Semaphore(POOL)  # type: ignore[assignment]
         async with pool.connection() as connection:

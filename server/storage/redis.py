@@ -17,23 +17,28 @@ def open_redis(url: str) -> redis.asyncio.Redis:
     """Return a client; nothing is sent yet. Raises `unavailable` for a missing package or an odd address."""
     try:
         import redis.asyncio
-        from redis.asyncio.retry import Retry
-        from redis.backoff import NoBackoff
     except ImportError as error:
         raise missing("redis", "VIDENCE_SERVER_REDIS_URL") from error
     try:
         # Once more: a connection of the pool may be one that a restart broke.
-        found: Any = redis.asyncio.Redis.from_url(
-            url,
-            socket_timeout=PATIENCE_S,
-            socket_connect_timeout=PATIENCE_S,
-            retry=Retry(NoBackoff(), 1),
-            decode_responses=True,
-        )
+        found: Any = redis.asyncio.Redis.from_url(url, decode_responses=True, **options(again=1))
     except ValueError as error:
         raise redis_away(error) from error
     client: redis.asyncio.Redis = found
     return client
+
+
+def options(again: int) -> dict[str, Any]:
+    """Return how a client behaves: it gives up soon, and tries a command so often again."""
+    from redis.asyncio.retry import Retry
+    from redis.backoff import NoBackoff
+
+    return {
+        "socket_timeout": PATIENCE_S,
+        "socket_connect_timeout": PATIENCE_S,
+        "retry": Retry(NoBackoff(), again),
+        "driver_info": None,  # it would read the package's version from the disk for every connection
+    }
 
 
 def failures() -> tuple[type[Exception], ...]:

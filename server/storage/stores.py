@@ -15,7 +15,7 @@ from core.settings import Settings
 from server.storage.database import Database
 from server.storage.feedback import SharedFeedback
 from server.storage.grouped import GroupedDatabase
-from server.storage.redis import PATIENCE_S, failures, missing, open_redis, redis_away
+from server.storage.redis import missing, options
 from server.storage.run_store import SqlRunStore
 from server.storage.schema import MIGRATIONS
 from server.stream.log import EventLog
@@ -48,13 +48,14 @@ class Stores:
 @asynccontextmanager
 async def open_stores(settings: Settings) -> AsyncIterator[Stores]:
     """Open what the settings name and close it in turn; raises `unavailable` for a server that is away."""
-    database = open_database(settings)
+    # In threads: what these import is read from the disk.
+    database = await asyncio.to_thread(open_database, settings)
     await database.open()
     try:
-        log = _log(settings, database)
+        log = await asyncio.to_thread(_log, settings, database)
         await log.open()
         try:
-            yield _stores(settings, database, log)
+            yield await asyncio.to_thread(_stores, settings, database, log)
         finally:
             await log.close()
     finally:
@@ -103,17 +104,8 @@ def check_stores(settings: Settings) -> None:
 
 
 async def _check(settings: Settings) -> None:
-    database = open_database(settings)
-    if settings.server_redis_url:
-        client = open_redis(settings.server_redis_url)
-        try:
-            await client.ping()
-        except failures() as error:
-            raise redis_away(error) from error
-        finally:
-            await client.aclose()
-    await database.open()
-    await database.close()
+    async with open_stores(settings):
+        pass
 
 
 def _log(settings: Settings, database: GroupedDatabase) -> EventLog:
@@ -140,16 +132,11 @@ def _stores(settings: Settings, database: GroupedDatabase, log: EventLog) -> Sto
 def _windows(url: str) -> Storage:
     """Return where all workers count the requests of a minute."""
     from limits.aio.storage import RedisStorage
-    from redis.asyncio.retry import Retry
-    from redis.backoff import NoBackoff
 
-    once: Any = Retry(NoBackoff(), 0)  # nobody waits longer than patience for a count
     return RedisStorage(
         f"async+{url}",
         implementation="redispy",
         wrap_exceptions=True,
         key_prefix="vidence:rate",
-        socket_timeout=PATIENCE_S,
-        socket_connect_timeout=PATIENCE_S,
-        retry=once,
+        **options(again=0),
     )
