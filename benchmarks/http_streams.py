@@ -1,12 +1,11 @@
-"""The HTTP server under load: open streams, kills, and rates beside an echo and LangGraph's server.
+"""The HTTP server under load: open streams, kills, cancels, and a model's words. Rates: `http_rate.py`.
 
     python -m benchmarks.http_streams open [--streams 500]
     python -m benchmarks.http_streams kill [--kills 20]
     python -m benchmarks.http_streams cancel [--streams 40]
-    python -m benchmarks.http_streams rate [--seconds 10] [--clients 8] [--dev]
+    python -m benchmarks.http_streams words [--streams 20]
 
-Everything runs over instant fakes on a loopback port. `rate` measures the servers in turn within one run, so
-that their ratio means something on a busy machine.
+Everything runs over instant fakes on a loopback port; `words` over a scripted model that streams slowly.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+import math
 import statistics
 import subprocess
 import sys
@@ -27,9 +27,15 @@ from typing import Any
 import httpx
 
 from tests.support.mortal_server import ROOT, Mother, free_port
+from tests.support.scripted_openai import Canned, ScriptedOpenAI, scripted_openai
 from tests.support.server_load import check, kill_under_load, repeated_calls
 
 QUESTION = {"question": "What is it?"}
+PACE_S = 0.02
+"""Between two pieces of the scripted model."""
+HEAD = '{"can_answer": true, "answer": "'
+FIRST = math.ceil(len(f"{HEAD}word ") / Canned.piece)
+"""Pieces until its first word is whole."""
 
 
 @contextlib.contextmanager
@@ -159,54 +165,40 @@ def spread(values: list[float], percent: int, scale: float = 1.0) -> float:
     return round(statistics.quantiles(values, n=100, method="inclusive")[percent - 1] * scale, 2)
 
 
-async def ask(port: int, kind: str) -> tuple[float, float, float]:
-    """Ask once; return seconds to the acceptance, to the first plan, and to the end."""
-    begun, started, planned = time.monotonic(), 0.0, 0.0
-    path, body = "/v1/chat", QUESTION
-    if kind == "dev":
-        path = "/runs/stream"
-        body = {"assistant_id": "bench", "input": QUESTION, "stream_mode": ["updates"]}
-    async for line in lines_of(port, path, body):
-        if not started and (b"run.started" in line or b"event: metadata" in line):
-            started = time.monotonic() - begun
-        if not planned and (b"plan.updated" in line or b'{"plan":' in line):
-            planned = time.monotonic() - begun
-    return started, planned, time.monotonic() - begun
-
-
-async def rate(port: int, pid: int, kind: str, seconds: float, clients: int) -> dict[str, Any]:
-    """Ask from several clients for some seconds."""
-    times: list[tuple[float, float, float]] = []
-    until = time.monotonic() + seconds
-
-    async def client() -> None:
-        while time.monotonic() < until:
-            times.append(await ask(port, kind))
-
-    await ask(port, kind)
-    cpu, begun = cpu_s(pid), time.monotonic()
-    await asyncio.gather(*(client() for _ in range(clients)))
-    took = time.monotonic() - begun
-    found: dict[str, Any] = {
-        "runs_a_s": round(len(times) / took, 2),
-        "cpu_ms_a_run": round((cpu_s(pid) - cpu) / max(1, len(times)) * 1000, 1),
+async def words(port: int, model: ScriptedOpenAI, count: int) -> dict[str, Any]:
+    """Let a model write slowly; how soon its words come, and how soon it stops when the run is cancelled."""
+    lag: list[float] = []
+    closed: list[float] = []
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+        for _ in range(count):
+            run_id = ""
+            model.sent.clear()
+            model.left.clear()
+            async for line in lines_of(port, "/v1/chat", QUESTION):
+                if line.startswith(b"data: ") and not run_id:
+                    run_id = json.loads(line[6:])["run_id"]
+                if b'"checked":false' in line:
+                    # What the model has sent beyond its first word, at its pace.
+                    lag.append((len(model.sent) - FIRST) * PACE_S)
+                    begun = time.monotonic()
+                    await client.post(f"/v1/runs/{run_id}/cancel")
+                    break
+            await asyncio.to_thread(model.left.wait, 60)
+            closed.append(model.left_at[-1] - begun)
+    return {
+        "runs": count,
+        "first_word_lag_ms": {f"p{at}": spread(lag, at, 1000) for at in (50, 95)},
+        "stream_closed_ms": {f"p{at}": spread(closed, at, 1000) for at in (50, 95, 99)},
     }
-    for place, name in enumerate(("started_ms", "planned_ms", "ended_ms")):
-        values = [item[place] for item in times]
-        found[name] = {f"p{percent}": spread(values, percent, 1000) for percent in (50, 95, 99)}
-    return found
 
 
 def main() -> None:
     """Measure and print JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=("open", "kill", "cancel", "rate"))
+    parser.add_argument("what", choices=("open", "kill", "cancel", "words"))
     parser.add_argument("--streams", type=int, default=500)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--seconds", type=float, default=10)
-    parser.add_argument("--clients", type=int, default=8)
-    parser.add_argument("--dev", action="store_true", help="LangGraph's server too.")
     args = parser.parse_args()
     if args.what == "open":
         options = ("--tool-seconds", "120", "--heartbeat", "1", "--max-runs", str(args.streams + 8))
@@ -228,10 +220,9 @@ def main() -> None:
         found |= {"followed_across_kills": len(load.followed), "tool_calls": calls, "called_again": again}
         print(json.dumps(found))
     else:
-        for kind in ("ours", "echo", *(("dev",) if args.dev else ()), "ours"):
-            with target(kind) as (port, pid):
-                found = asyncio.run(rate(port, pid, kind, args.seconds, args.clients))
-            print(json.dumps({"server": kind, **found}), flush=True)
+        slow = Canned(f'{HEAD}{"word " * 2_000}"}}', pace_s=PACE_S)
+        with scripted_openai(slow) as model, target("ours", "--answerer", model.setting) as (port, _):
+            print(json.dumps(asyncio.run(words(port, model, args.streams))))
 
 
 if __name__ == "__main__":

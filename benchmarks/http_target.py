@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FRAMES = 38
 
 
-def ours(port: int, home: Path, *, tool_s: float, heartbeat_s: float, max_runs: int) -> None:
+def ours(port: int, home: Path, *, tool_s: float, heartbeat_s: float, max_runs: int, answerer: str) -> None:
     """Serve the application."""
     import uvicorn
 
@@ -36,7 +36,7 @@ def ours(port: int, home: Path, *, tool_s: float, heartbeat_s: float, max_runs: 
         server_cache="off",  # every client asks the same
     )
     tool = SlowSearch(tool_s) if tool_s else FakeSearch()
-    app = create_app(settings, open_services=opener(home, tool))
+    app = create_app(settings, open_services=opener(home, tool, answerer=answerer))
     uvicorn.run(app, port=port, log_level="warning")
 
 
@@ -73,7 +73,9 @@ def dev(port: int, home: Path) -> None:
     )
     os.environ["VIDENCE_BENCH_HOME"] = str(home)
     os.environ["PYTHONPATH"] = str(ROOT)
-    command = [str(Path(sys.executable).parent / "langgraph"), "dev", "--no-browser", "--no-reload"]
+    program = str(Path(sys.executable).parent / "langgraph")
+    # As many at a time as ours; its default is 10.
+    command = [program, "dev", "--no-browser", "--no-reload", "--n-jobs-per-worker", "64"]
     os.chdir(home)
     os.execv(command[0], [*command, "--port", str(port), "--config", str(home / "langgraph.json")])
 
@@ -99,6 +101,7 @@ def main() -> None:
     parser.add_argument("--tool-seconds", type=float, default=0.0)
     parser.add_argument("--heartbeat", type=float, default=15.0)
     parser.add_argument("--max-runs", type=int, default=64)
+    parser.add_argument("--answerer", default="embedded")
     args = parser.parse_args()
     args.home.mkdir(parents=True, exist_ok=True)
     if args.kind == "ours":
@@ -108,6 +111,7 @@ def main() -> None:
             tool_s=args.tool_seconds,
             heartbeat_s=args.heartbeat,
             max_runs=args.max_runs,
+            answerer=args.answerer,
         )
     elif args.kind == "echo":
         echo(args.port)

@@ -11,6 +11,8 @@ from server.stream.log import EventLog
 from server.stream.translate import joined, unchecked
 from server.stream.wake import wait_for
 
+PAUSE_S = 0.005
+"""What comes within this time is one write: the end of a step and the beginning of the next."""
 GATHER_S = 0.1
 """Words of a model that come within this time are one event: each is kept, and the log is bounded."""
 
@@ -27,7 +29,7 @@ class Outbox:
         self._drafts: list[Draft] = []
         self._stirred = asyncio.Event()
         self._urgent = asyncio.Event()
-        self._closed = False
+        self._closing = asyncio.Event()
         self._failure: Exception | None = None
         self.count = 0
 
@@ -48,7 +50,7 @@ class Outbox:
 
     def close(self) -> None:
         """Say that no more will come."""
-        self._closed = True
+        self._closing.set()
         self._stirred.set()
         self._urgent.set()
 
@@ -56,8 +58,9 @@ class Outbox:
         """Append drafts until the outbox is closed and empty."""
         while True:
             await self._stirred.wait()
+            await wait_for(self._closing, PAUSE_S)
             self._stirred.clear()
-            if not self._closed:
+            if not self._closing.is_set():
                 self._urgent.clear()
             batch, self._drafts = self._drafts, []
             try:
@@ -65,7 +68,7 @@ class Outbox:
             except Exception as error:
                 self._failure = error  # the next `put` ends the run's work
                 raise
-            if self._closed and not self._drafts:
+            if self._closing.is_set() and not self._drafts:
                 return
             if batch and all(map(unchecked, batch)):
                 await wait_for(self._urgent, GATHER_S)

@@ -61,10 +61,16 @@ async def by_header(request: Request) -> Caller:
     return Caller(request.headers.get("x-owner", "anonymous"))
 
 
-def opener(home: Path, tool: Any = None, planner: Any = None) -> Callable[[Settings], Services]:
+def opener(
+    home: Path, tool: Any = None, planner: Any = None, **options: Any
+) -> Callable[[Settings], Services]:
     """Return what opens fake services over the real run store."""
     return lambda settings: fake_services(
-        home, planner or ThreeSearches(), tool or FakeSearch(), store=SqliteRunStore(home / "runs.db")
+        home,
+        planner or ThreeSearches(),
+        tool or FakeSearch(),
+        store=SqliteRunStore(home / "runs.db"),
+        **options,
     )
 
 
