@@ -74,7 +74,7 @@ _IMAGE_ACTIONS: tuple[Action, ...] = ("look", "read", "read_chart", "compare_ima
 _COLLECTION_ACTIONS: tuple[Action, ...] = ("search_text", "decompose", "search_images")
 _KIND_BONUS: dict[str, dict[Action, float]] = {
     "page": {"read": 2.0, "look": -1.0, "read_chart": 1.0},
-    "picture": {"look": 1.5, "read": -0.5, "read_chart": -4.0},
+    "picture": {"look": 1.0, "read_chart": -4.0},
     "document": {"read": 2.0, "look": -1.0, "read_chart": -2.5},
     "chart": {"read_chart": 2.5, "look": -1.5, "read": -0.5},
     "photo": {"look": 1.0, "read_chart": -4.0},

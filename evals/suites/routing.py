@@ -15,6 +15,7 @@ from typing import Any
 
 from agents.heads import HEADS_FILE
 from agents.router import RouteContext, Router
+from agents.routes import seen_as
 from core.contracts import ModelRef
 from evals.made.values import sentence
 from evals.run.registry import Place, Scorer, suite
@@ -33,10 +34,10 @@ def read_rows(path: Path = FILE) -> list[dict[str, Any]]:
 
 
 def context_of(row: dict[str, Any]) -> RouteContext:
-    """Return what is at hand beside the words of a line."""
+    """Return what is at hand beside the words of a line, images as coarsely as the planner sees them."""
     given = row["context"]
     kind = given.get("image_kind", "none")
-    kinds = () if kind == "none" else (kind,) * given["images"]
+    kinds = () if kind == "none" else (seen_as(kind),) * given["images"]
     return RouteContext(given["images"], kinds, tuple(given["collections"]), given["profile"])
 
 
@@ -69,7 +70,7 @@ def _right(sample: Sample, output: Output) -> float:
 ACCURACY = Scorer("accuracy", _right, help="Share of questions whose next action is right.")
 
 
-@suite("routing", family="routing", open_solver=open_router, scorers=(ACCURACY,))
+@suite("routing", family="routing", version="2", open_solver=open_router, scorers=(ACCURACY,))
 def routing(place: Place) -> Iterator[Sample]:
     """Paraphrases of 60 fixed questions: the next action of the embedded planner, in its context."""
     for row in read_rows():
@@ -87,7 +88,7 @@ def routing(place: Place) -> Iterator[Sample]:
             )
 
 
-@suite("made_routing", family="routing", open_solver=open_router, scorers=(ACCURACY,))
+@suite("made_routing", family="routing", version="2", open_solver=open_router, scorers=(ACCURACY,))
 def made_routing(place: Place) -> Iterator[Sample]:
     """1,092 requests made from 84 ways to ask: the next action of the embedded planner, in its context."""
     for row in own("requests.jsonl"):
