@@ -187,9 +187,14 @@ class VectorLeg:
 
 
 def _scalars(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a store can filter by: text, truth values and numbers of 64 bits."""
+    """Return what a store can filter by: text, truth values and numbers of 64 bits, under names of ours.
+
+    `#`, `$` and `chroma:` begin names of the store's own; it refuses a whole batch for one of them.
+    """
     return {
         key: value
         for key, value in metadata.items()
-        if isinstance(value, str | float) or (isinstance(value, int) and abs(value) < 1 << 63)
+        if key
+        and not key.startswith(("#", "$", "chroma:"))
+        and (isinstance(value, str | float) or (isinstance(value, int) and abs(value) < 1 << 63))
     }

@@ -27,6 +27,7 @@ CollectionName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0
 Collections = Annotated[
     list[Annotated[str, StringConstraints(min_length=1, max_length=200)]], Field(max_length=32)
 ]
+FieldName = Annotated[str, StringConstraints(pattern=r"^[^#$]", max_length=200)]
 Count = Annotated[int, Field(ge=1, le=200)]
 MAX_RECORDS = 10_000
 
@@ -39,7 +40,7 @@ class SearchRequest(Body):
     k: Count = 10
     mode: Literal["hybrid", "dense", "sparse"] = "hybrid"
     rerank: bool = True
-    where: dict[str, str | int | float | bool] = Field(
+    where: dict[FieldName, str | int | float | bool] = Field(
         default_factory=dict, max_length=16, description="Only pieces with these values."
     )
     diversity: float = Field(0.0, ge=0, le=1, description="How unlike each other hits should be (MMR).")
