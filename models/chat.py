@@ -148,7 +148,7 @@ class OpenAIChat:
     ) -> Any:
         import openai
 
-        wanted = {"logprobs": True} if logprobs else {}
+        wanted: dict[str, Any] = {"logprobs": True} if logprobs else {}
         try:
             return await client.chat.completions.create(**self._options(messages), **wanted, **extra)
         except (openai.BadRequestError, openai.UnprocessableEntityError):
