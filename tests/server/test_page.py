@@ -11,7 +11,9 @@ import httpx
 import pytest
 from PIL import Image
 
+from tests.server.test_tokens_stream import LIE, QUOTE, reply, speaking
 from tests.support.live_server import SlowSearch, live, until
+from tests.support.scripted_openai import Canned
 
 pytestmark = [pytest.mark.browser]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -262,3 +264,16 @@ def test_the_page_loads_nothing_from_elsewhere(browser: Any, server: httpx.Clien
     page.close()
     assert asked
     assert all(url.startswith((str(server.base_url), "data:")) for url in asked)
+
+
+def test_a_models_words_are_shown_as_unchecked_until_they_are_checked(browser: Any, tmp_path: Path) -> None:
+    slow = Canned(reply(f"{QUOTE} {LIE}"), pace_s=0.05)
+    with speaking(tmp_path, slow) as (server, _):
+        for page in opened(browser, server):
+            ask(page, "How high is the mast?")
+            said = page.locator(".answer.unchecked")
+            said.wait_for()
+            assert said.get_attribute("aria-live") == "off", "what may not stand is not read aloud"
+            page.locator(".answer:not(.unchecked):not(.busy)").wait_for()
+            assert page.locator(".answer").inner_text() == QUOTE
+            assert page.locator(".answer").get_attribute("aria-live") is None
