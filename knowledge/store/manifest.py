@@ -60,11 +60,13 @@ class Manifest(SqliteFile):
         return int(self.get("generation", "0"))
 
     def identity(self) -> str:
-        """Return what tells this collection from one of the same name that was dropped; made when first asked."""
+        """Return what tells this collection from a dropped one of its name; made when first asked."""
         known = self.get("identity")
         if not known:
             with self.open() as connection, connection:
-                connection.execute("INSERT OR IGNORE INTO meta VALUES ('identity', lower(hex(randomblob(8))))")
+                connection.execute(
+                    "INSERT OR IGNORE INTO meta VALUES ('identity', lower(hex(randomblob(8))))"
+                )
             known = self.get("identity")
         return known
 

@@ -93,7 +93,9 @@ async def vqa(request: Request, context: Context, caller: Asks) -> RunResult:
 async def _of_form(request: Request, context: ServerContext, owner: str) -> VqaRequest:
     async with request.form(max_files=MAX_IMAGES, max_fields=64) as form:
         fields: dict[str, Any] = {
-            name: form[name] for name in ("question", "use_rag", "profile", "thread_id", "cache") if name in form
+            name: form[name]
+            for name in ("question", "use_rag", "profile", "thread_id", "cache")
+            if name in form
         }
         fields["collections"] = form.getlist("collections")
         images = []
