@@ -117,8 +117,8 @@ _FORGED = re.compile(
 )
 
 
-SPACED = re.compile(r"((?:\b[^\W\d_] ){8,}[^\W\d_]\b)")
-"""`s t a t e t h a t`: words hidden from whoever reads words; nothing is stated so."""
+SPACED = re.compile(r"((?:\b[^\W\d_] {1,4}){8,}(?:\w\b {1,4})*\w\b)")
+"""`s t a t e   t h a t`: words hidden from whoever reads words; nothing is stated so."""
 
 
 @lru_cache(maxsize=2048)
