@@ -83,6 +83,12 @@ class Settings(BaseModel):
     max_image_bytes: int = Field(50_000_000, ge=1)
     max_image_pixels: int = Field(100_000_000, ge=1)
     max_images: int = Field(8, ge=1)
+    image_workers: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="Processes that read and look at images side by side; about 400 MB each in use.",
+    )
     ocr_threads: int = Field(0, ge=0, description="Cores that reading text uses; 0: all of them.")
 
     min_confidence: float = Field(0.35, ge=0, le=1, description="Below it the agent abstains.")

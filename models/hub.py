@@ -15,7 +15,7 @@ from core.images import ImageStore
 from core.settings import Settings
 from models.pixels import PixelFacts
 from models.vlm import ServedVlm, StandIn, Vlm, VlmReply
-from models.worker import JobRunner, WorkerProcess
+from models.worker import JobRunner, WorkerPool, WorkerProcess
 
 if TYPE_CHECKING:
     from models.chat import ChatModel
@@ -40,7 +40,7 @@ class ModelHub:
         self._settings = settings
         self._wrap_embedder = wrap_embedder
         self._images = images
-        self._runner = runner or WorkerProcess()
+        self._runner = runner or WorkerPool([WorkerProcess() for _ in range(settings.image_workers)])
         self._look_prompt = look_prompt
         self._cache = settings.root / "cache"
         self._embedder: Embedder | None = None
@@ -50,7 +50,7 @@ class ModelHub:
         self._locks: dict[tuple[asyncio.AbstractEventLoop, str], asyncio.Lock] = {}
 
     def close(self) -> None:
-        """End the worker process."""
+        """End the worker processes."""
         self._runner.close()
 
     async def ocr(self, sha256: str) -> list[OcrLine]:

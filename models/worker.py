@@ -15,6 +15,7 @@ import struct
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from typing import IO, Any, Protocol
 
 from core.errors import VidenceError, unavailable
@@ -118,6 +119,31 @@ class WorkerProcess:
                 stdout=subprocess.PIPE,
             )
         return self._process
+
+
+class WorkerPool:
+    """Several runners behind one: a call goes to the first of those with the fewest under way."""
+
+    def __init__(self, runners: Sequence[JobRunner]) -> None:
+        self._runners = runners
+        self._busy = [0] * len(runners)
+        self._guard = threading.Lock()
+
+    async def call(self, job: str, **kwargs: Any) -> Any:
+        """Run a job; raises as its runner does."""
+        with self._guard:
+            place = self._busy.index(min(self._busy))
+            self._busy[place] += 1
+        try:
+            return await self._runners[place].call(job, **kwargs)
+        finally:
+            with self._guard:
+                self._busy[place] -= 1
+
+    def close(self) -> None:
+        """End all of them."""
+        for runner in self._runners:
+            runner.close()
 
 
 class _Ticket:

@@ -106,7 +106,7 @@ class Suite:
         reuse: Whether an answer may be taken from the cache; not where time itself is measured.
         at_once: So many samples at a time at most, whatever the run allows; None: no limit of its own.
         lane: What its samples wait for (a worker process): suites of one lane share their `at_once`. Reading
-            has two: while the worker reads for one, the other draws and asks.
+            has two, and as many workers: one alone was the last to end while a core stood idle.
         undisturbed: Whether no sample of another suite may be under way: where time and memory are measured.
         open_scorers: Opens scorers that need something of the place (a judge, embeddings), after `scorers`.
         lacks: Says in a sentence what else is missing there (a package, a setting), or an empty string.

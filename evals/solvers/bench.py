@@ -33,6 +33,8 @@ AsyncAnswer = Callable[[Sample], Awaitable[Output]]
 _INDEXING = ("core", "models", "knowledge")
 """Rooms whose code decides what an index holds."""
 _KEPT = 3
+_IMAGE_WORKERS = 2
+"""One for each lane of suites that read images (`Suite.lane`)."""
 _lock = threading.Lock()
 _open: dict[Path, tuple[Bench, int]] = {}
 
@@ -213,7 +215,8 @@ def _new(place: Place, home: Path) -> Bench:
         if old != home:
             shutil.rmtree(old, ignore_errors=True)
     # Several samples are under way: the threads of one reading would only wait for each other, and spin.
-    settings = place.settings.model_copy(update={"home": home, "dense_url": "", "ocr_threads": 1})
+    shared = {"home": home, "dense_url": "", "ocr_threads": 1, "image_workers": _IMAGE_WORKERS}
+    settings = place.settings.model_copy(update=shared)
     _share_what_was_read(home)
     vectors = place.settings.root / "cache" / "vectors.sqlite"
     return Bench(settings, place.data, vectors, place.progress)

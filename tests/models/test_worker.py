@@ -10,12 +10,13 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 
 from core.errors import VidenceError
-from models.worker import WorkerProcess
+from models.worker import WorkerPool, WorkerProcess
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -108,3 +109,43 @@ def test_the_worker_leaves_when_its_parent_is_killed(tmp_path: Path) -> None:
     while alive(pid) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not alive(pid)
+
+
+class Held:
+    """A runner whose calls wait until they are let go."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.free = asyncio.Event()
+        self.closed = False
+
+    async def call(self, job: str, **kwargs: Any) -> Any:
+        self.calls.append(job)
+        await self.free.wait()
+        if job == "fails":
+            raise VidenceError("internal", "no")
+        return job
+
+    def close(self) -> None:
+        self.closed = True
+
+
+async def test_calls_of_a_pool_run_side_by_side_and_a_free_runner_is_taken_first() -> None:
+    one, other = Held(), Held()
+    pool = WorkerPool([one, other])
+    first, second = asyncio.create_task(pool.call("fails")), asyncio.create_task(pool.call("b"))
+    await asyncio.sleep(0)
+    assert (one.calls, other.calls) == (["fails"], ["b"])
+    one.free.set()
+    with pytest.raises(VidenceError):
+        await first
+    assert await pool.call("c") == "c"
+    assert (one.calls, other.calls) == (["fails", "c"], ["b"])
+    second.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await second
+    other.free.set()
+    assert list(await asyncio.gather(pool.call("d"), pool.call("e"))) == ["d", "e"]
+    pool.close()
+    assert one.closed
+    assert other.closed
