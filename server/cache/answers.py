@@ -22,8 +22,8 @@ from server.cache.store import Asked, CacheIndex
 from server.runs.ledger import RunLedger
 from server.runs.records import Run
 from server.storage.sql import SqlDatabase
-from server.stream.events import Draft, EvidenceAdded, EvidenceSeen
-from server.stream.translate import CONTENT_SHOWN, plan_updated
+from server.stream.events import Draft, EvidenceAdded
+from server.stream.translate import plan_updated, shown
 
 if TYPE_CHECKING:
     from graph.services import Services
@@ -181,17 +181,7 @@ def given_again(run: Run, result: RunResult) -> RunResult:
 def told_again(result: RunResult) -> list[Draft]:
     """Return the events of an answer that was found before: its plan and its evidence."""
     plan = {item.id: item.model_dump(mode="json", exclude={"args"}) for item in result.plan}
-    seen = tuple(
-        EvidenceSeen(
-            id=item.id,
-            kind=item.kind,
-            source=item.source,
-            locator=item.locator,
-            content=item.content[:CONTENT_SHOWN],
-            score=item.score,
-        )
-        for item in result.evidence
-    )
+    seen = shown(result.evidence)
     drafts = [plan_updated(plan)] if plan else []
     if seen:
         # With a key of its own: were the run to be answered anew after a crash, its evidence is told then.

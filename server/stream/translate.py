@@ -116,9 +116,9 @@ def plan_updated(plan: Mapping[str, Mapping[str, Any]]) -> Draft:
     return Draft("plan.updated", f"plan:{digest}", data)
 
 
-def evidence_added(found: Found, evidence: Iterable[Evidence]) -> Draft:
-    """Return the event of a tool call's evidence."""
-    seen = tuple(
+def shown(evidence: Iterable[Evidence]) -> tuple[EvidenceSeen, ...]:
+    """Return evidence as events tell it, long texts cut."""
+    return tuple(
         EvidenceSeen(
             id=item.id,
             kind=item.kind,
@@ -129,7 +129,11 @@ def evidence_added(found: Found, evidence: Iterable[Evidence]) -> Draft:
         )
         for item in evidence
     )
-    data = EvidenceAdded(subquestion=found.subquestion, tool=found.tool, evidence=seen)
+
+
+def evidence_added(found: Found, evidence: Iterable[Evidence]) -> Draft:
+    """Return the event of a tool call's evidence."""
+    data = EvidenceAdded(subquestion=found.subquestion, tool=found.tool, evidence=shown(evidence))
     return Draft("evidence.added", f"evidence:{found.subquestion}", data)
 
 
