@@ -226,7 +226,7 @@ def _draw(bench: Bench, sample: Sample, plain: str, changed: str) -> None:
     "robust_pictures",
     family="robustness",
     timeout_s=300.0,
-    at_once=1,
+    at_once=2,
     lane="ocr beside",
     open_solver=before_after(_picture_pairs, "ocr"),
     scorers=(AFTER, KEPT, SAME),
