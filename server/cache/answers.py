@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from core.contracts import RunResult, Usage
 from core.errors import VidenceError
@@ -24,14 +24,12 @@ from server.runs.records import Run
 from server.storage.sql import SqlDatabase
 from server.stream.events import Draft, EvidenceAdded
 from server.stream.translate import plan_updated, shown
+from server.telemetry.metrics import CacheKind, CacheWatch
 
 if TYPE_CHECKING:
     from graph.services import Services
 
 log = logging.getLogger(__name__)
-
-Watch = Callable[[Literal["exact", "semantic"], bool], None]
-"""Called at every look-up: which cache, and whether it had the answer."""
 
 
 class AnswerCache:
@@ -51,7 +49,7 @@ class AnswerCache:
         database: SqlDatabase,
         ledger: RunLedger,
         services: Callable[[], Services],
-        watch: Watch = lambda _cache, _hit: None,
+        watch: CacheWatch = lambda _cache, _hit: None,
     ) -> None:
         self._settings = settings
         self._ledger = ledger
@@ -110,19 +108,24 @@ class AnswerCache:
 
     async def _find(self, run: Run, asked: Asked) -> RunResult | None:
         found = await self.index.candidates(asked)
-        for kind, candidates in (
-            ("exact", [run_id for run_id, text in found if text == asked.question]),
-            (
-                "semantic",
-                await self._near(asked.question, [item for item in found if item[1] != asked.question]),
-            ),
-        ):
-            for run_id in candidates:
-                result = await self._result(asked.owner, run_id)
-                if result is not None and await self.index.used(asked.owner, run_id):
-                    self._watch(kind, True)  # type: ignore[arg-type]
-                    return given_again(run, result)
-        self._watch("semantic" if asked.sense else "exact", False)
+        same = [run_id for run_id, text in found if text == asked.question]
+        result = await self._first(run, asked, "exact", same)
+        if result is None:
+            near = await self._near(asked.question, [item for item in found if item[1] != asked.question])
+            result = await self._first(run, asked, "semantic", near)
+        if result is None:
+            self._watch("semantic" if asked.sense else "exact", False)
+        return result
+
+    async def _first(
+        self, run: Run, asked: Asked, kind: CacheKind, candidates: list[str]
+    ) -> RunResult | None:
+        """Return the first candidate that is still there, as this run's result."""
+        for run_id in candidates:
+            result = await self._result(asked.owner, run_id)
+            if result is not None and await self.index.used(asked.owner, run_id):
+                self._watch(kind, True)
+                return given_again(run, result)
         return None
 
     async def _near(self, question: str, others: list[tuple[str, str]]) -> list[str]:
