@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import subprocess
+from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as package_version
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 from core.settings import Settings
 from evals.run.header import Code
 
+ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("core", "models", "knowledge", "tools", "agents", "graph", "evals")
 """An eval runs through these; a change elsewhere cannot change a result."""
 
@@ -29,20 +31,25 @@ def code_identity(root: Path | None = None) -> Code:
     Args:
         root: The checkout or the installed folder; by default where this file is.
     """
-    root = root or Path(__file__).resolve().parents[2]
-    digest = hashlib.sha256()
-    for room in ROOMS:
-        for path in sorted((root / room).rglob("*")):
-            if path.is_file() and "__pycache__" not in path.parts:
-                digest.update(str(path.relative_to(root)).encode() + b"\0")
-                digest.update(hashlib.sha256(path.read_bytes()).digest())
+    root = root or ROOT
     commit = _git(root, "rev-parse", "HEAD")
     try:
         version = package_version("vidence")
     except PackageNotFoundError:
         version = ""
     dirty = bool(commit) and bool(_git(root, "status", "--porcelain", "--", *ROOMS))
-    return Code(commit=commit, dirty=dirty, sha256=digest.hexdigest(), version=version)
+    return Code(commit=commit, dirty=dirty, sha256=hash_rooms(ROOMS, root), version=version)
+
+
+def hash_rooms(rooms: Iterable[str], root: Path = ROOT) -> str:
+    """Return a hash of all files below some folders of the project, names and contents. Blocking."""
+    digest = hashlib.sha256()
+    for room in rooms:
+        for path in sorted((root / room).rglob("*")):
+            if path.is_file() and "__pycache__" not in path.parts:
+                digest.update(str(path.relative_to(root)).encode() + b"\0")
+                digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
 
 
 def public_settings(settings: Settings) -> dict[str, Any]:

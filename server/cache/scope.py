@@ -7,7 +7,6 @@ import hashlib
 import json
 from contextlib import suppress
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.errors import VidenceError
@@ -17,7 +16,6 @@ from server.runs.records import RunSpec
 if TYPE_CHECKING:
     from graph.services import Services
 
-_ROOT = Path(__file__).resolve().parents[2]
 _ROOMS = ("core", "models", "knowledge", "tools", "agents", "graph", "server/cache")
 
 
@@ -68,16 +66,10 @@ def settings_digest(settings: Settings) -> str:
 
 @cache  # the code of a process does not change
 def code_digest() -> str:
-    """Return a hash of the code that makes answers, and of its data files by size and time. Blocking."""
-    found = hashlib.sha256()
-    for room in _ROOMS:
-        for path in sorted((_ROOT / room).rglob("*")):
-            if path.suffix == ".py":
-                found.update(path.read_bytes())
-            elif path.is_file() and "__pycache__" not in path.parts:
-                stat = path.stat()
-                found.update(f"{path.relative_to(_ROOT)} {stat.st_size} {stat.st_mtime_ns}".encode())
-    return found.hexdigest()
+    """Return a hash of the code that makes answers, and of its data files. Blocking."""
+    from evals.run.identity import hash_rooms
+
+    return hash_rooms(_ROOMS)
 
 
 def _digest(value: Any) -> str:
