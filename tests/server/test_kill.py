@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.live_server import ended, frames, start, stream, until
 from tests.support.mortal_server import Mother, Nursery
-from tests.support.server_load import check, kill_under_load
+from tests.support.server_load import check, kill_under_load, outlive_a_sleeper
 
 
 @pytest.fixture(scope="module")
@@ -136,20 +136,7 @@ def test_another_worker_continues_at_once_what_a_killed_one_left(pair: tuple[Nur
 
 def test_a_worker_that_fell_asleep_over_its_lease_writes_nothing_more(pair: tuple[Nursery, Nursery]) -> None:
     one, two = pair
-    with httpx.Client(base_url=one.url, timeout=20) as client:
-        run_id = start(client)["run_id"]
-    one.signal(signal.SIGSTOP)
-    try:
-        with httpx.Client(base_url=two.url, timeout=40) as client:
-            run = ended(client, run_id)
-            events = stream(client, run_id)
-    finally:
-        one.signal(signal.SIGCONT)
-    time.sleep(1.5)
-    with httpx.Client(base_url=one.url, timeout=20) as client:
-        assert ended(client, run_id) == run
-        assert stream(client, run_id) == events
-    assert [frame.event for frame in events].count("run.finished") == 1
+    outlive_a_sleeper(one, two)
 
 
 def test_a_run_of_another_worker_is_streamed_like_ones_own_and_cancelled(

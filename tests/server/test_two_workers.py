@@ -13,7 +13,7 @@ import pytest
 from tests.support.live_server import ended, start, stream, until
 from tests.support.mortal_server import Mother, Nursery
 from tests.support.postgres import postgres_server
-from tests.support.server_load import check, kill_at_random, under_load
+from tests.support.server_load import check, kill_at_random, outlive_a_sleeper, under_load
 from tests.support.shared_stores import RedisServer, fresh_database, redis_server
 
 pytestmark = pytest.mark.server
@@ -143,20 +143,7 @@ def test_what_a_killed_worker_left_another_host_continues_when_its_lease_ran_out
 
 def test_a_worker_that_fell_asleep_over_its_lease_writes_nothing_more(workers: list[Nursery]) -> None:
     one, two = workers
-    with httpx.Client(base_url=one.url, timeout=20) as client:
-        run_id = start(client)["run_id"]
-    one.signal(signal.SIGSTOP)
-    try:
-        with httpx.Client(base_url=two.url, timeout=60) as client:
-            until(lambda: client.get(f"/v1/runs/{run_id}").json()["status"] == "done", 60)
-            run, events = ended(client, run_id), stream(client, run_id)
-    finally:
-        one.signal(signal.SIGCONT)
-    time.sleep(1.5)
-    with httpx.Client(base_url=one.url, timeout=20) as client:
-        assert ended(client, run_id) == run
-        assert stream(client, run_id) == events
-    assert [frame.event for frame in events].count("run.finished") == 1
+    outlive_a_sleeper(one, two)
 
 
 def test_a_run_of_another_worker_is_streamed_resumed_and_cancelled_like_ones_own(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import random
+import signal
 import threading
 import time
 from collections import Counter
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.support.live_server import Frame, frames, stream
+from tests.support.live_server import Frame, ended, frames, start, stream, until
 from tests.support.mortal_server import Mother, Nursery
 
 QUESTION = {"question": "What is it?"}
@@ -177,3 +178,21 @@ def repeated_calls(nursery: Nursery) -> tuple[int, int]:
     """Return how many tool calls ran, and how many of them again because a crash came before the journal."""
     calls = Counter(nursery.calls.read_text().split("\n")[:-1])
     return sum(calls.values()), sum(count - 1 for count in calls.values())
+
+
+def outlive_a_sleeper(one: Nursery, two: Nursery) -> None:
+    """Let a worker sleep over its lease: the other ends its run, and it writes nothing more when it wakes."""
+    with httpx.Client(base_url=one.url, timeout=20) as client:
+        run_id = start(client)["run_id"]
+    one.signal(signal.SIGSTOP)
+    try:
+        with httpx.Client(base_url=two.url, timeout=60) as client:
+            until(lambda: client.get(f"/v1/runs/{run_id}").json()["status"] == "done", 60)
+            run, events = ended(client, run_id), stream(client, run_id)
+    finally:
+        one.signal(signal.SIGCONT)
+    time.sleep(1.5)
+    with httpx.Client(base_url=one.url, timeout=20) as client:
+        assert ended(client, run_id) == run
+        assert stream(client, run_id) == events
+    assert [frame.event for frame in events].count("run.finished") == 1
