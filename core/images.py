@@ -28,6 +28,8 @@ from core.memory import give_back
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from core.settings import Settings
+
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP")
 LARGE_PIXELS = 16_000_000
 """Images larger than this are decoded one at a time: one of 100 million pixels takes 0.7 GB for a moment."""
@@ -58,6 +60,15 @@ class ImageStore:
         self._max_bytes = max_bytes
         self._max_pixels = max_pixels
         self._large = threading.Lock()
+
+    @classmethod
+    def of(cls, settings: Settings) -> ImageStore:
+        """Return the store of a data folder, with the limits that its settings name."""
+        return cls(
+            settings.root / "images",
+            max_bytes=settings.max_image_bytes,
+            max_pixels=settings.max_image_pixels,
+        )
 
     def add_path(self, path: str | Path) -> StoredImage:
         """Check, normalise and keep the image file at `path`.

@@ -77,11 +77,7 @@ def open_services(
 
     if settings.filter_images != "off":
         check_installed()
-    images = ImageStore(
-        settings.root / "images",
-        max_bytes=settings.max_image_bytes,
-        max_pixels=settings.max_image_pixels,
-    )
+    images = ImageStore.of(settings)
     models = ModelHub(settings, images, look_prompt=PROMPTS["vlm.look"].text, wrap_embedder=wrap_embedder)
     registry = registry or default_registry()
     suggests = planner is None and settings.router == "embedding"

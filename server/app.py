@@ -174,11 +174,7 @@ async def _opened(
     opening = asyncio.create_task(engine.open())
     watching = asyncio.create_task(gauge.watch()) if settings.server_shed else None
     LISTENER.set(telemetry)  # for the runs that the manager takes up; requests set it for theirs
-    images = ImageStore(
-        settings.root / "images",
-        max_bytes=settings.max_image_bytes,
-        max_pixels=settings.max_image_pixels,
-    )
+    images = ImageStore.of(settings)
     needed = images_needed(engine, lambda: list(stores.feedback.all()))
     expiry = ImageExpiry(settings, database, images, needed)
     sweeps = {"images": expiry.sweep, "answers": answers.index.sweep}

@@ -90,11 +90,7 @@ def plan_graph(plan: tuple[SubQuestion, ...]) -> dict[str, Any]:
 
 
 def _images(result: RunResult, settings: Settings) -> list[Shown]:
-    store = ImageStore(
-        settings.root / "images",
-        max_bytes=settings.max_image_bytes,
-        max_pixels=settings.max_image_pixels,
-    )
+    store = ImageStore.of(settings)
     sources = {item.locator.sha256: item.source for item in result.evidence if item.locator.sha256}
     return [
         _shown(store, sha256, source, result)

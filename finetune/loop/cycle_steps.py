@@ -117,11 +117,7 @@ def _data(shop: Workshop) -> Mapping[str, Any]:
         report = read_report(folder)
     else:
         settings = shop.settings
-        images = ImageStore(
-            settings.root / "images",
-            max_bytes=settings.max_image_bytes,
-            max_pixels=settings.max_image_pixels,
-        )
+        images = ImageStore.of(settings)
         request = Request(
             out=name,
             sources=data.sources,

@@ -47,11 +47,7 @@ class ReadContext:
         from knowledge.images.written import ImageText
 
         return cls(
-            images=ImageStore(
-                settings.root / "images",
-                max_bytes=settings.max_image_bytes,
-                max_pixels=settings.max_image_pixels,
-            ),
+            images=ImageStore.of(settings),
             page_text=None
             if settings.image_text == "never"
             else ImageText(settings.root / "cache", "always"),

@@ -96,9 +96,7 @@ def create(
         rated = _ratings(settings, rules.since)
         folders = [*training_folders(settings.root), *(path.expanduser() for path in training or ())]
         trained = read_trained(folders, PrintCache(settings.root / "cache" / "prints.db"))
-        images = ImageStore(
-            settings.root / "images", max_bytes=settings.max_image_bytes, max_pixels=settings.max_image_pixels
-        )
+        images = ImageStore.of(settings)
         made = make_lines(name, rated, images, trained, rules, _collections(settings))
         found = write_set(
             output,

@@ -54,11 +54,7 @@ def open_queue(settings: Settings) -> CandidateQueue:
 
 def open_images(settings: Settings) -> ImageStore:
     """Return the image store of the data folder."""
-    return ImageStore(
-        settings.root / "images",
-        max_bytes=settings.max_image_bytes,
-        max_pixels=settings.max_image_pixels,
-    )
+    return ImageStore.of(settings)
 
 
 @app.command()
