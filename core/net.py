@@ -18,6 +18,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from core.addresses import is_public, is_web_port
+from core.certificates import trusted
 from core.errors import VidenceError, invalid_input, not_found, unavailable
 from core.media import sniff
 
@@ -181,7 +182,12 @@ async def _hop(url: str, policy: FetchPolicy, headers: Mapping[str, str]) -> Fet
 def _client(timeout_s: float) -> httpx.AsyncClient:
     import httpx
 
-    return httpx.AsyncClient(trust_env=False, follow_redirects=False, timeout=httpx.Timeout(timeout_s))
+    return httpx.AsyncClient(
+        trust_env=False,
+        follow_redirects=False,
+        timeout=httpx.Timeout(timeout_s),
+        verify=trusted(environment=False),
+    )
 
 
 async def _outcome(url: str, target: httpx.URL, reply: httpx.Response, policy: FetchPolicy) -> Fetched | str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 from pydantic import BaseModel, ValidationError
 
 from core.calls import model_call
+from core.certificates import trusted
 from core.contracts import Contract
 from core.errors import VidenceError, invalid_input, unavailable
 
@@ -195,7 +196,7 @@ class OpenAIChat:
 
     def _client(self, headers: Mapping[str, str]) -> AsyncOpenAI:
         try:
-            from openai import AsyncOpenAI
+            from openai import AsyncOpenAI, DefaultAsyncHttpxClient
         except ImportError as error:
             raise unavailable(
                 "The client for served models is not installed",
@@ -210,6 +211,7 @@ class OpenAIChat:
             timeout=self._timeout_s,
             max_retries=self._max_retries,
             default_headers=headers,
+            http_client=DefaultAsyncHttpxClient(verify=trusted()),
         )
 
     def _raise_typed(self, error: Exception) -> NoReturn:

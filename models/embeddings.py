@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from core.certificates import trusted
 from core.errors import invalid_input, unavailable
 from core.settings import Settings
 from models.served import post_json
@@ -125,7 +126,7 @@ class ServedEmbedder:
 
         rows: list[Any] = []
         with httpx.Client(
-            timeout=self._timeout_s, headers=self._headers, transport=self._transport
+            timeout=self._timeout_s, headers=self._headers, transport=self._transport, verify=trusted()
         ) as client:
             for start in range(0, len(texts), _SERVER_BATCH):
                 rows += self._post(client, [text or " " for text in texts[start : start + _SERVER_BATCH]])

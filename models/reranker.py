@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from core.certificates import trusted
 from core.errors import unavailable
 from core.settings import Settings
 from models.served import post_json
@@ -60,7 +61,7 @@ class ServedReranker:
             "return_documents": False,
         }
         with httpx.Client(
-            timeout=self._timeout_s, headers=self._headers, transport=self._transport
+            timeout=self._timeout_s, headers=self._headers, transport=self._transport, verify=trusted()
         ) as client:
             reply = post_json(
                 client,

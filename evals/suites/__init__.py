@@ -6,6 +6,7 @@ MODULES = (
     "documents",
     "drawn_charts",
     "robustness",
+    "captioning",
     "routing",
     "safety",
     "passages",
@@ -28,6 +29,5 @@ MODULES = (
     "operational",
     "bias",
     "judging",
-    "captioning",
     "known_failures",
 )

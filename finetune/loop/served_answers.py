@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from core.certificates import trusted
 from core.errors import invalid_input, unavailable
 from core.settings import Settings
 from finetune.loop.fill import Answerer, ScoredAnswer
@@ -56,7 +57,7 @@ class ServedAnswerer:
             "logprobs": True,
             "top_logprobs": TOP,
         }
-        with httpx.Client(timeout=self._timeout_s, headers=self._headers) as client:
+        with httpx.Client(timeout=self._timeout_s, headers=self._headers, verify=trusted()) as client:
             reply = post_json(
                 client, self._url, body, role="vision", setting="VIDENCE_VLM", timeout_s=self._timeout_s
             )

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from core.certificates import trusted
 from core.errors import unavailable
 from finetune.release.answering import MAX_NEW_TOKENS, Asked, Progress, Reply, open_image
 from models.served import post_json
@@ -51,7 +52,7 @@ class ServedAnswerer:
 
         replies: list[Reply] = []
         with (
-            httpx.Client(timeout=self._timeout_s, headers=self._headers) as client,
+            httpx.Client(timeout=self._timeout_s, headers=self._headers, verify=trusted()) as client,
             ThreadPoolExecutor(self._at_once) as pool,
         ):
             for reply in pool.map(lambda one: self._ask(client, one), asked):

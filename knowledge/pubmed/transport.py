@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from core.certificates import trusted
 from core.errors import VidenceError, unavailable
 from knowledge.limits.breaker import CircuitBreaker
 from knowledge.limits.rate import SharedLimiter
@@ -86,6 +87,7 @@ class EntrezHttp:
             timeout=httpx.Timeout(self._timeout_s, connect=_CONNECT_S),
             transport=self.transport,
             limits=limits,
+            verify=trusted(),
         ) as client:
             self._client = client
             try:

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import jwt
 
+from core.certificates import trusted
 from core.errors import VidenceError, unavailable
 from core.settings import Settings
 
@@ -77,7 +78,7 @@ class TokenVerifier:
     async def _fetch(self) -> None:
         issuer = self._settings.server_oidc_issuer.rstrip("/")
         try:
-            async with httpx.AsyncClient(timeout=TIMEOUT_S) as client:
+            async with httpx.AsyncClient(timeout=TIMEOUT_S, verify=trusted()) as client:
                 address = self._settings.server_oidc_jwks_url
                 if not address:
                     found = await client.get(f"{issuer}/.well-known/openid-configuration")
