@@ -7,6 +7,7 @@ inwards and that 3.11 calls global are named here (IANA's special-purpose regist
 from __future__ import annotations
 
 import ipaddress
+import re
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -25,6 +26,10 @@ _INWARD = tuple(
         ),
     )
 )
+_INWARD_ZONES = frozenset("localhost localdomain local internal intranet lan home home.arpa corp svc".split())
+"""Ends of names that no public name has (RFC 6761, 6762, 8375; ICANN's `internal`, `home`, `corp`; habit)."""
+_NUMBER = re.compile(r"\d+|0x[0-9a-f]*")
+_ISATAP = (0x00005EFE, 0x02005EFE)
 _WEB = (80, 443)
 _NOT_WEB = frozenset(
     map(
@@ -46,6 +51,27 @@ def is_public(address: str) -> bool:
     except ValueError:
         return False
     return all(_is_global(item) for item in _meant(parsed))
+
+
+def is_inward_name(host: str) -> bool:
+    """Return whether a host is written as no public one is, whatever it would resolve to.
+
+    Names of one label, names of this machine and of private networks, and numbers that are no plain address:
+    a resolver may read them in ways of its own, and where it knows none they must not sound like an outage.
+    """
+    if ":" in host or _is_plain(host):
+        return False
+    labels = host.lower().removesuffix(".").split(".")
+    named = len(labels) == 1 or labels[-1] in _INWARD_ZONES or ".".join(labels[-2:]) in _INWARD_ZONES
+    return named or _NUMBER.fullmatch(labels[-1]) is not None
+
+
+def _is_plain(host: str) -> bool:
+    try:
+        ipaddress.IPv4Address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def is_web_port(port: int) -> bool:
@@ -71,6 +97,8 @@ def _meant(address: Address) -> list[Address]:
         return [address, address.sixtofour]
     if address.teredo:
         return [address, *address.teredo]
+    last = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     if address in _NAT64:
-        return [ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)]
-    return [address]
+        return [last]
+    # RFC 5214: the last half of such an address carries one of IPv4.
+    return [address, last] if int(address) >> 32 & 0xFFFFFFFF in _ISATAP else [address]

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from core.addresses import is_public, is_web_port
+from core.addresses import is_inward_name, is_public, is_web_port
 from core.certificates import trusted
 from core.errors import VidenceError, invalid_input, not_found, unavailable
 from core.media import sniff
@@ -29,7 +29,7 @@ _AGENT = "Vidence/0.1"
 _MAX_URL = 2048
 _MAX_ADDRESSES = 3
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_HOST = re.compile(r"[\w.:-]+")
+_HOST = re.compile(r"[\w:-]{1,63}(?:\.[\w:-]{1,63})*\.?")
 _ENCODINGS = {"": None, "identity": None, "gzip": zlib.MAX_WBITS | 16, "deflate": zlib.MAX_WBITS}
 
 
@@ -107,8 +107,9 @@ async def public_addresses(host: str, port: int, policy: FetchPolicy) -> list[st
     """Resolve a host and return its addresses when all of them may be connected to.
 
     Raises:
-        VidenceError: `blocked` when one of them is not public, or the port not the web's, and the policy does
-            not name the host; `unavailable` when the name does not resolve.
+        VidenceError: `blocked` when one of them is not public, the host is written as no public one is, or
+            the port is not the web's, and the policy does not name the host; `unavailable` when the name does
+            not resolve.
     """
     named = bool({host.lower(), f"{host.lower()}:{port}"} & policy.allowed_hosts)
     if not named and not is_web_port(port):
@@ -118,6 +119,13 @@ async def public_addresses(host: str, port: int, policy: FetchPolicy) -> list[st
             help="Use 80, 443 or a free port above 1023; for a host of yours, name "
             f"`{host}:{port}` in VIDENCE_FETCH_ALLOWED_HOSTS.",
         )
+    inward = VidenceError(
+        "blocked",
+        f"`{host}` is not on the public internet, so it is not fetched",
+        help=f"Name it in VIDENCE_FETCH_ALLOWED_HOSTS if it is yours: `{host}` or `{host}:{port}`.",
+    )
+    if not named and is_inward_name(host):
+        raise inward
     try:
         addresses = await resolve(host, port)
     except (OSError, UnicodeError) as error:
@@ -127,11 +135,7 @@ async def public_addresses(host: str, port: int, policy: FetchPolicy) -> list[st
     if named:
         return addresses
     if not addresses or any(not is_public(address) for address in addresses):
-        raise VidenceError(
-            "blocked",
-            f"`{host}` is not on the public internet, so it is not fetched",
-            help=f"Name it in VIDENCE_FETCH_ALLOWED_HOSTS if it is yours: `{host}` or `{host}:{port}`.",
-        )
+        raise inward
     return addresses
 
 

@@ -56,6 +56,12 @@ CASES: dict[str, tuple[int, str]] = {
         "[::ffff:169.254.169.254]", "[2002:a9fe:a9fe::]", "2852039166",
         "inside.example", "mixed.example", "six.example", "bücher.example", "xn--bcher-kva.example",
         "nothing.example",
+        # Names that lead inwards, also where nothing here resolves them; numbers that are no plain address.
+        "foo.localhost", "a.b.localhost.", "localhost.localdomain", "localhost6", "ip6-loopback", "metadata",
+        "metadata.google.internal", "metadata.google.internal.", "host.docker.internal", "_gateway", "-",
+        "kubernetes.default.svc", "db.cluster.local", "router.lan", "x.home.arpa", "localhost。",
+        "127.0.0.1.", "1.1.1", "16843009", "4294967296", "2130706433.0",
+        "[2606:4700::5efe:127.0.0.1]", "[2606:4700::200:5efe:10.0.0.1]", "[::ffff:0:0]", "[4000::1]",
     )},
     **{f"http://{PUBLIC}:{port}/": BLOCKED for port in (1, 22, 23, 25, 110, 445, 2375, 3306, 6379, 11211)},
     "http://public.example:6667/": BLOCKED,
@@ -73,6 +79,10 @@ CASES: dict[str, tuple[int, str]] = {
     f"http://{PUBLIC}:0/": WRONG,
     f"http://{PUBLIC}:65536/": WRONG,
     "http:127.0.0.1": WRONG,
+    **{f"http://{host}/": WRONG for host in (
+        ".", "..", "127.0.0.1..", "a..example", f"{'a' * 64}.example", "127.0.0.1%20", "127%2e0%2e0%2e1",
+        "１２７.0.0.1", "loc\u00adalhost", "l\u200bocalhost", "[::1%25lo]", "[127.0.0.1]", "[v1.x]",
+    )},
     "//127.0.0.1/": WRONG,
     "http://": WRONG,
     "": WRONG,
