@@ -50,9 +50,11 @@ def describe(pixels: NDArray[np.uint8]) -> PixelFacts:
     height, width = pixels.shape[:2]
     step = max(1, int(max(height, width) / 400))
     small = pixels[::step, ::step].astype(np.float32) / 255.0
-    spread = small.max(axis=2) - small.min(axis=2)
+    red, green, blue = small[..., 0], small[..., 1], small[..., 2]
+    # By channel: reductions over an axis of three are ten times as slow.
+    spread = np.maximum(np.maximum(red, green), blue) - np.minimum(np.minimum(red, green), blue)
     grayscale = bool(np.quantile(spread, 0.99) < 0.06)
-    luma = small.mean(axis=2)
+    luma = (red + green + blue) / np.float32(3)
     flat, vivid = _flat(luma), float((spread > 0.1).mean())
     kind, confidence = _kind(luma, spread, flat, vivid, grayscale=grayscale)
     return PixelFacts(
@@ -63,7 +65,7 @@ def describe(pixels: NDArray[np.uint8]) -> PixelFacts:
         grayscale=grayscale,
         brightness=round(float(small.mean()), 3),
         drawn=flat > _FLAT and (vivid > _VIVID or flat > _FLAT_GREY),
-        colours=_colour_shares(small, spread),
+        colours=_colour_shares(red, green, blue, spread),
     )
 
 
@@ -104,11 +106,15 @@ def _filled(spread: NDArray[np.float32]) -> float:
     return float(squares.all(axis=(1, 3)).mean())
 
 
-def _colour_shares(small: NDArray[np.float32], spread: NDArray[np.float32]) -> tuple[tuple[str, float], ...]:
+def _colour_shares(
+    red: NDArray[np.float32],
+    green: NDArray[np.float32],
+    blue: NDArray[np.float32],
+    spread: NDArray[np.float32],
+) -> tuple[tuple[str, float], ...]:
     import numpy as np
 
-    high = small.max(axis=2)
-    red, green, blue = small[..., 0], small[..., 1], small[..., 2]
+    high = np.maximum(np.maximum(red, green), blue)
     safe = np.maximum(spread, 1e-6)
     hue = (
         np.where(

@@ -10,6 +10,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 MEANING_WEIGHT = 0.5
 """Weight of the meaning beside the features when images are compared; tuned on COCO's CC photos."""
 _BLOCK = 4096
+_AT_ONCE = 4
+"""Images described at once, where there are as many cores; each may hold a picture of many million pixels."""
 
 
 @dataclass(frozen=True)
@@ -132,13 +135,22 @@ class ImageLeg:
     def _compute(self, pieces: Sequence[Chunk], progress: Progress | None) -> None:
         known = self.store.known()
         wanted = {p.locator.sha256: p for p in pieces if p.locator.sha256 and p.locator.sha256 not in known}
-        for done, (sha256, piece) in enumerate(wanted.items(), start=1):
+
+        def look(item: tuple[str, Chunk]) -> None:
+            sha256, piece = item
             pixels = self.pixels(sha256, piece.locator.path or piece.source)
             if pixels is not None:
                 size = (pixels.shape[1], pixels.shape[0])
                 self.store.put(sha256, self.backbone.features(pixels), size)
-            if progress:
-                progress("look", done, len(wanted))
+
+        with ThreadPoolExecutor(min(os.cpu_count() or 1, _AT_ONCE)) as pool:
+            try:
+                for done, _ in enumerate(pool.map(look, wanted.items()), start=1):
+                    if progress:
+                        progress("look", done, len(wanted))
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
 
     def with_text(self, pieces: Sequence[Piece]) -> list[Piece]:
         """Return pieces with the text of those images that are worth reading."""

@@ -12,7 +12,7 @@ from models.backbone import (
     CLASSES_KEPT,
     DIM,
     Backbone,
-    activation_box,
+    activation_boxes,
     image_classes,
     in_pixels,
     prepare,
@@ -95,8 +95,10 @@ def test_the_box_is_around_the_highest_peak_alone():
     scores = np.zeros((6, 6), np.float32)
     scores[1:3, 1:3] = 10
     scores[5, 5] = 9
-    assert activation_box(scores).tolist() == pytest.approx([1 / 6, 1 / 6, 0.5, 0.5])
-    assert activation_box(np.ones((4, 4), np.float32)).tolist() == [0, 0, 1, 1]
+    boxes = activation_boxes(np.stack([scores, np.ones((6, 6), np.float32), scores.T[::-1]]))
+    assert boxes[0].tolist() == pytest.approx([1 / 6, 1 / 6, 0.5, 0.5])
+    assert boxes[1].tolist() == [0, 0, 1, 1]
+    assert boxes[2].tolist() == pytest.approx([1 / 6, 0.5, 0.5, 5 / 6])
     assert in_pixels(np.array([0.25, 0, 1, 0.5], np.float32), 200, 100) == (50, 0, 200, 50)
 
 
