@@ -15,6 +15,7 @@ from core.pressure import Pressure, at_ease
 from core.run_store import RunStore, SqliteRunStore
 from core.settings import Settings
 from core.system_errors import system_error
+from server.runs.records import Run
 from server.storage.stores import saver_of
 
 if TYPE_CHECKING:
@@ -97,6 +98,10 @@ class Engine:
         """End worker processes and close files."""
         self.ready.clear()
         await self._stack.aclose()
+
+    async def take(self, run: Run) -> None:
+        """Let no older lease write checkpoints of the run's thread; raises `LeaseLost` when this is older."""
+        await self._saver.take(run)
 
     async def snapshot(self, thread_key: str) -> Any:
         """Return the newest checkpoint of a thread."""

@@ -58,6 +58,7 @@ async def drive(run: Run, parts: Parts) -> Outcome:
 
 async def _drive(run: Run, parts: Parts) -> Outcome:
     engine = parts.engine
+    await engine.take(run)
     snapshot = await engine.snapshot(run.thread_key)
     begun = snapshot.values.get("run_id") == run.run_id
     if run.attempts > 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from server.clock import iso_now
@@ -55,12 +56,12 @@ def insert_run(
         epoch=int(held),
         attempts=int(held),
     )
-    to.execute(
+    row = to.execute(
         "INSERT INTO runs (run_id, owner, thread_id, thread_key, status, spec, created_at, started_at,"
-        " worker, lease_until, epoch, attempts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " worker, lease_until, epoch, attempts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING place",
         (
             *(run.run_id, run.owner, run.thread_id, thread_key, run.status, run.spec.model_dump_json()),
             *(run.created_at, run.started_at, lease.worker if lease else "", until, run.epoch, run.attempts),
         ),
-    )
-    return run
+    ).fetchone()
+    return replace(run, place=row["place"])

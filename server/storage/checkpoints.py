@@ -2,8 +2,8 @@
 
 LangGraph's saver makes every write four calls to its one thread, and commits each alone: runs side by side
 wait for each other there. Here a write is one piece of work for a writer that commits what waits together; it
-is done or not done as a whole, also when its caller is cancelled. The tables, and all that is rare, are the
-saver's own.
+is done or not done as a whole, also when its caller is cancelled, and is refused when its run has lost its
+lease (`fence.py`). The tables, and all that is rare, are the saver's own.
 """
 
 from __future__ import annotations
@@ -29,8 +29,11 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
+from server.runs.records import Run
+from server.storage import fence
 from server.storage.database import Database
 from server.storage.sql import Connection
+from server.telemetry.scope import RUN
 
 _PUT = (
     "INSERT OR REPLACE INTO checkpoints"
@@ -62,6 +65,15 @@ class GroupedSaver(AsyncSqliteSaver):
 
         return await self._database.read(work)
 
+    async def take(self, run: Run) -> None:
+        """Let this lease of the run alone write to its thread; raises `LeaseLost` when a newer one has it."""
+        await self._database.write(lambda connection: fence.take(connection, run))
+
+    async def adelete_thread(self, thread_id: str) -> None:
+        """Delete a thread; who still works for it can write nothing more."""
+        await self._database.write(lambda connection: connection.execute(fence.DROP, (thread_id,)).rowcount)
+        await super().adelete_thread(thread_id)
+
     async def aput(
         self,
         config: RunnableConfig,
@@ -79,7 +91,7 @@ class GroupedSaver(AsyncSqliteSaver):
             *self.serde.dumps_typed(checkpoint),
             json.dumps(get_checkpoint_metadata(config, metadata)).encode(),
         )
-        await self._database.write(lambda connection: connection.execute(_PUT, row).rowcount)
+        await self._keep(_PUT, [row])
         return {"configurable": {**place, "checkpoint_id": checkpoint["id"]}}
 
     async def aput_writes(
@@ -95,7 +107,17 @@ class GroupedSaver(AsyncSqliteSaver):
         # Errors and interrupts of a task replace older ones; what it wrote stands as it was first written.
         special = all(channel in WRITES_IDX_MAP for channel, _ in writes)
         statement = f"INSERT OR {'REPLACE' if special else 'IGNORE'} {_PUT_WRITES}"
-        await self._database.write(lambda connection: connection.executemany(statement, rows).rowcount)
+        await self._keep(statement, rows)
+
+    async def _keep(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Write for the run of the current task; raises `LeaseLost` when it has lost its lease."""
+        run = RUN.get()
+
+        def work(connection: Connection) -> None:
+            fence.check(connection, run)
+            connection.executemany(statement, rows)
+
+        await self._database.write(work)
 
 
 @asynccontextmanager
@@ -105,7 +127,7 @@ async def open_saver(path: Path) -> AsyncIterator[GroupedSaver]:
     Commits survive a killed process. After a power cut a run may go on from an earlier checkpoint; the
     journal, which waits for the disk, still keeps its calls from being repeated.
     """
-    database = Database(path, (), synchronous="NORMAL")
+    database = Database(path, (fence.TABLE,), synchronous="NORMAL")
     await database.open()
     try:
         async with aiosqlite.connect(path, timeout=30.0) as connection:

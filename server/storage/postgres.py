@@ -172,12 +172,12 @@ class Translating:
 
     def execute(self, statement: str, values: Any = (), /) -> Cursor:
         """Run a statement."""
-        return self._connection.execute(_translated(statement), _values(values))
+        return self._connection.execute(translated(statement), _values(values))
 
     def executemany(self, statement: str, values: Iterable[Any], /) -> Cursor:
         """Run a statement for every item."""
         cursor = self._connection.cursor()
-        cursor.executemany(_translated(statement), [_values(item) for item in values])
+        cursor.executemany(translated(statement), [_values(item) for item in values])
         return cursor
 
 
@@ -208,7 +208,7 @@ def _first_line(error: Exception) -> str:
 
 
 @lru_cache(maxsize=512)
-def _translated(statement: str) -> bytes:
+def translated(statement: str) -> bytes:
     """Return a statement with psycopg's marks."""
 
     def mark(found: re.Match[str]) -> str:

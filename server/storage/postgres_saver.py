@@ -11,19 +11,57 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata
 from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
-from psycopg import AsyncConnection
-from psycopg.rows import dict_row
+from psycopg import AsyncConnection, AsyncCursor
+from psycopg.errors import DivisionByZero, PipelineAborted
+from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool
 
-from server.storage.postgres import CONNECT_S, LOCK, SESSION, text_of
+from server.runs.records import LeaseLost, Run
+from server.storage import fence
+from server.storage.postgres import CONNECT_S, LOCK, SESSION, text_of, translated
+from server.storage.schema import for_postgres
+from server.telemetry.scope import RUN
 
 POOL = 8
 SETUP_LOCK = LOCK + 1
 LOOK_S = 0.1
 
+# Sent with the writes, in their transaction and without a wait of its own: its error undoes them. Whoever
+# takes the thread meanwhile waits for the row, so that it reads what was written or shuts it out.
+_HELD = translated(f"SELECT 1 / count(*) FROM ({fence.HELD} FOR SHARE) AS held")
+_TAKE, _DROP = translated(fence.TAKE), translated(fence.DROP)
 
-class TextSaver(AsyncPostgresSaver):
-    """LangGraph's saver, for state with any text in it."""
+
+class FencedSaver(AsyncPostgresSaver):
+    """LangGraph's saver, for state with any text in it; what a run writes without its lease is refused."""
+
+    async def take(self, run: Run) -> None:
+        """Let this lease of the run alone write to its thread; raises `LeaseLost` when a newer one has it."""
+        async with self._cursor() as cursor:
+            await cursor.execute(_TAKE, fence.values_of(run))
+            if not cursor.rowcount:
+                raise LeaseLost(run.run_id)
+
+    async def adelete_thread(self, thread_id: str) -> None:
+        """Delete a thread; who still works for it can write nothing more."""
+        async with self._cursor() as cursor:
+            await cursor.execute(_DROP, (thread_id,))
+        await super().adelete_thread(thread_id)
+
+    @asynccontextmanager
+    async def _cursor(self, *, pipeline: bool = False) -> AsyncIterator[AsyncCursor[DictRow]]:
+        """Return LangGraph's cursor; what writes for a run (a pipeline) is asked for its lease first."""
+        run = RUN.get() if pipeline else None
+        try:
+            async with super()._cursor(pipeline=pipeline) as cursor:
+                if run is not None:
+                    await cursor.execute(_HELD, fence.values_of(run))
+                yield cursor
+        except (DivisionByZero, PipelineAborted) as error:
+            # What followed in the pipeline may have been heard of last.
+            if run is not None and DivisionByZero in (type(error), type(error.__context__)):
+                raise LeaseLost(run.run_id) from error
+            raise
 
     async def aput(
         self,
@@ -39,7 +77,7 @@ class TextSaver(AsyncPostgresSaver):
 
 
 @asynccontextmanager
-async def open_saver(url: str) -> AsyncIterator[AsyncPostgresSaver]:
+async def open_saver(url: str) -> AsyncIterator[FencedSaver]:
     """Open the checkpoints; LangGraph makes and migrates its tables."""
     pool: AsyncConnectionPool[AsyncConnection[dict[str, Any]]] = AsyncConnectionPool(
         url,
@@ -58,13 +96,14 @@ async def open_saver(url: str) -> AsyncIterator[AsyncPostgresSaver]:
     )
     async with pool:
         # Plain values only: nothing else may be loaded from a checkpoint.
-        saver = TextSaver(pool, serde=JsonPlusSerializer(allowed_msgpack_modules=None))
+        saver = FencedSaver(pool, serde=JsonPlusSerializer(allowed_msgpack_modules=None))
         # LangGraph's lock is for one connection; here runs wait for each other only when the pool is empty.
         saver.lock = asyncio.Semaphore(POOL)  # type: ignore[assignment]
         async with pool.connection() as connection:
             await _alone(connection)
             try:
                 await saver.setup()
+                await connection.execute(for_postgres(fence.TABLE))
             finally:
                 await connection.execute("SELECT pg_advisory_unlock(%s)", (SETUP_LOCK,))
         yield saver
