@@ -192,7 +192,7 @@ def activation_boxes(scores: Vector) -> Vector:
     while size < (size := int(inner.sum())):
         near = joined[:, :-2, 1:-1] | joined[:, 2:, 1:-1] | joined[:, 1:-1, :-2] | joined[:, 1:-1, 2:]
         inner |= near & strong
-    rows, columns = inner.any(axis=2), inner.any(axis=1)
+    rows, columns = inner.max(axis=2), inner.max(axis=1)
     edges = [
         columns.argmax(axis=1) / width,
         rows.argmax(axis=1) / height,

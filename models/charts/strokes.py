@@ -150,10 +150,12 @@ def _assign(
     for colour in colours:
         toward = colour - ground
         cover = (offset @ toward / max(1e-6, float(toward @ toward))).astype(np.float32)
-        rest = distance(offset, np.clip(cover, 0, 1)[..., None] * toward)
-        cost = rest + np.where((cover > _LEAST_COVER), 0, 100)
+        covers.append(np.clip(cover, 0, 1))
+        # Most of a chart is ground, which no stroke covers.
+        inked = cover > _LEAST_COVER
+        cost = np.full(cover.shape, np.inf, dtype=np.float32)
+        cost[inked] = distance(offset[inked], covers[-1][inked][:, None] * toward)
         costs.append(cost)
-        covers.append(np.clip(cover, 0, 1).astype(np.float32))
     stack = np.stack(costs)
     best = np.argmin(stack, axis=0)
     low = stack.min(axis=0) < 13
