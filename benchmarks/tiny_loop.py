@@ -6,9 +6,11 @@ import json
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from core.feedback_store import FeedbackStore
 from core.settings import Settings
 from finetune.loop.cycle import Cycle, CycleReport
 from finetune.loop.cycle_config import parse_cycle
@@ -70,7 +72,14 @@ def run_cycle(root: Path, body: Mapping[str, Any], *, seconds: float = float("in
             last[0] = time.monotonic()
             print(f"  {stage} {done}/{total}", file=sys.stderr, flush=True)
 
-    shop = Workshop(Settings(home=root), config, registry, max_seconds=seconds, progress=told)
+    shop = Workshop(
+        Settings(home=root),
+        config,
+        registry,
+        lambda: closing(FeedbackStore.under(root)),
+        max_seconds=seconds,
+        progress=told,
+    )
     cycle = Cycle(root / "finetune" / "cycles" / config.name, config.name, config.sha256)
     try:
         return cycle.run(

@@ -1,12 +1,15 @@
 """What people said about answers: one rating a user and run, which may be edited, with what it was about.
 
-The server's feedback route, `vidence feedback` and `finetune.loop` share this store.
+The server's feedback route, `vidence feedback`, evals and `finetune.loop` share a store: `FeedbackStore`, or
+the server's for more than one worker. For commands `server.storage.offline` opens what the settings name.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -127,17 +130,8 @@ def feedback_of(
     )
 
 
-class FeedbackStore(SqliteFile):
-    """Feedback in one SQLite file; several processes may write."""
-
-    @classmethod
-    def under(cls, root: Path) -> FeedbackStore:
-        """Return the store of a data folder."""
-        return cls(root / "feedback.db")
-
-    def prepare(self, connection: sqlite3.Connection) -> None:
-        """Make the table."""
-        connection.executescript(_SCHEMA)
+class Ratings(ABC):
+    """Feedback, wherever it is kept. Its methods wait for a disk or a server; reading makes nothing."""
 
     def put(
         self,
@@ -162,37 +156,83 @@ class FeedbackStore(SqliteFile):
         Raises:
             VidenceError: `invalid_input` for a text over 4,000 characters or a correction of a good answer.
         """
-        with self.open() as connection, connection:
-            connection.execute("BEGIN IMMEDIATE")
-            known = _one(connection, run.run_id, user)
-            item = feedback_of(
+        return self._edit(
+            run.run_id,
+            user,
+            lambda known: feedback_of(
                 run, rating, user=user, correction=correction, comment=comment, at=at, known=known
-            )
-            connection.execute(
-                "INSERT OR REPLACE INTO feedback (run_id, user, at, body) VALUES (?, ?, ?, ?)",
-                (run.run_id, user, item.at, item.model_dump_json()),
-            )
-        return item
+            ),
+        )
+
+    @abstractmethod
+    def get(self, run_id: str, user: str = LOCAL_USER) -> Feedback | None:
+        """Return a user's feedback on a run, or None."""
+
+    @abstractmethod
+    def delete(self, run_id: str, user: str = LOCAL_USER) -> bool:
+        """Take a user's feedback back; True when there was one."""
+
+    @abstractmethod
+    def all(self, *, since: str = "") -> Iterator[Feedback]:
+        """Yield feedback last edited at or after `since` (ISO 8601), the oldest first."""
+
+    @abstractmethod
+    def _edit(self, run_id: str, user: str, edit: Edit) -> Feedback:
+        """Keep what `edit` makes of the user's earlier feedback on the run, in one transaction."""
+
+
+Edit = Callable[[Feedback | None], Feedback]
+OpenRatings = Callable[[], AbstractContextManager[Ratings]]
+"""Opens ratings where they are needed, and closes them after."""
+
+
+class FeedbackStore(SqliteFile, Ratings):
+    """Feedback in one SQLite file; several processes may write."""
+
+    @classmethod
+    def under(cls, root: Path) -> FeedbackStore:
+        """Return the store of a data folder."""
+        return cls(root / "feedback.db")
+
+    def prepare(self, connection: sqlite3.Connection) -> None:
+        """Make the table."""
+        connection.executescript(_SCHEMA)
 
     def get(self, run_id: str, user: str = LOCAL_USER) -> Feedback | None:
         """Return a user's feedback on a run, or None."""
+        if not self.path.is_file():
+            return None
         with self.open() as connection:
             return _one(connection, run_id, user)
 
     def delete(self, run_id: str, user: str = LOCAL_USER) -> bool:
         """Take a user's feedback back; True when there was one."""
+        if not self.path.is_file():
+            return False
         with self.open() as connection, connection:
             done = connection.execute("DELETE FROM feedback WHERE run_id = ? AND user = ?", (run_id, user))
             return done.rowcount > 0
 
     def all(self, *, since: str = "") -> Iterator[Feedback]:
         """Yield feedback last edited at or after `since` (ISO 8601), the oldest first."""
+        if not self.path.is_file():
+            return
         with self.open() as connection:
             rows = connection.execute(
                 "SELECT body FROM feedback WHERE at >= ? ORDER BY at, run_id, user", (since,)
             ).fetchall()
         for (body,) in rows:
             yield Feedback.model_validate_json(body)
+
+    def _edit(self, run_id: str, user: str, edit: Edit) -> Feedback:
+        with self.open() as connection, connection:
+            connection.execute("BEGIN IMMEDIATE")
+            item = edit(_one(connection, run_id, user))
+            connection.execute(
+                "INSERT OR REPLACE INTO feedback (run_id, user, at, body) VALUES (?, ?, ?, ?)",
+                (run_id, user, item.at, item.model_dump_json()),
+            )
+        return item
 
 
 def _one(connection: sqlite3.Connection, run_id: str, user: str) -> Feedback | None:

@@ -190,13 +190,14 @@ class SqliteRunStore:
         """Return a finished result as JSON, or None."""
         return self._one("SELECT body FROM runs WHERE run_id = ?", (run_id,))
 
-    def finished(self, *, after: int = 0, limit: int = 1_000) -> list[tuple[int, str]]:
-        """Return finished results as `(place, JSON)`, the oldest first; `after` is the last place read."""
+    def finished(self, *, after: int = 0, limit: int = 1_000) -> list[tuple[int, str, str]]:
+        """Return results as `(place, run id, JSON)`, the oldest first; `after` is the last place read."""
         with self._lock:
             return (
                 self._open()
                 .execute(
-                    "SELECT rowid, body FROM runs WHERE rowid > ? ORDER BY rowid LIMIT ?", (after, limit)
+                    "SELECT rowid, run_id, body FROM runs WHERE rowid > ? ORDER BY rowid LIMIT ?",
+                    (after, limit),
                 )
                 .fetchall()
             )

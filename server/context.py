@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from core.feedback_store import FeedbackStore
+from core.feedback_store import Ratings
 from core.images import ImageStore
 from core.settings import Settings
 from server.cache.answers import AnswerCache
@@ -17,7 +17,6 @@ from server.runs.manager import RunManager
 from server.security.audit import AuditLog
 from server.security.keys import KeyStore
 from server.security.limits import RateLimit
-from server.storage.feedback import SharedFeedback
 from server.storage.images import OwnedImages
 from server.stream.log import EventLog
 from server.stream.sse import StreamOptions
@@ -40,7 +39,7 @@ class ServerContext:
     keys: KeyStore
     audit: AuditLog
     rate: RateLimit
-    feedback: FeedbackStore | SharedFeedback
+    feedback: Ratings
     jobs: JobStore
     runner: JobRunner
     telemetry: Telemetry

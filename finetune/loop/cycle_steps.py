@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import VidenceError, not_found
-from core.feedback_store import FeedbackStore
+from core.feedback_store import OpenRatings
 from core.images import ImageStore
 from core.settings import Settings
 from finetune.data.dataset import Dataset
@@ -37,6 +37,8 @@ class Workshop:
     settings: Settings
     config: CycleConfig
     registry: Registry
+    ratings: OpenRatings
+    """What people said; opened by the step that reads it, and not held while a model trains."""
     max_seconds: float = float("inf")
     """Training stops cleanly after so long; the cycle is paused then."""
     progress: Progress = lambda _stage, _done, _total: None
@@ -96,7 +98,8 @@ def _data_plan(shop: Workshop) -> str:
     if not data.sources and not data.onto:
         return "nothing: no sources, and nothing to put them onto"
     onto = f" onto {', '.join(data.onto)}" if data.onto else ""
-    return f"make the data set {shop.config.name} from {', '.join(counted(shop.root, data.sources))}{onto}"
+    votes = ", ".join(counted(shop.root, data.sources, shop.ratings))
+    return f"make the data set {shop.config.name} from {votes}{onto}"
 
 
 def _data(shop: Workshop) -> Mapping[str, Any]:
@@ -133,7 +136,7 @@ def _data(shop: Workshop) -> Mapping[str, Any]:
         report = make(
             shop.root,
             request,
-            FeedbackStore.under(shop.root),
+            shop.ratings,
             CandidateQueue.under(shop.root),
             images,
             Habits(measured),

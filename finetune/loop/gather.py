@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import invalid_input, not_found
-from core.feedback_store import FeedbackStore
+from core.feedback_store import OpenRatings
 from core.images import ImageStore
 from evals.production.store import measured_on
 from evals.production.votes import Vote, from_feedback
@@ -40,7 +40,7 @@ class Request:
 def make(
     root: Path,
     request: Request,
-    feedback: FeedbackStore,
+    ratings: OpenRatings,
     queue: CandidateQueue,
     images: ImageStore,
     habits: Habits | None = None,
@@ -56,7 +56,7 @@ def make(
     if "/" in request.out or request.out.startswith("."):
         raise invalid_input(f"Not a name for a data set: {request.out}", help="Use letters, digits, - and _.")
     target = Dataset(data_folder(root) / request.out)
-    votes = [vote for source in request.sources for vote in _votes(source, request, feedback, queue, images)]
+    votes = [vote for source in request.sources for vote in _votes(source, request, ratings, queue, images)]
     held = held_out(root, request, besides=target.folder)
     report = incorporate(
         votes,
@@ -107,21 +107,22 @@ def held_out(root: Path, request: Request, *, besides: Path) -> HeldOut:
 
 
 def _votes(
-    source: str, request: Request, feedback: FeedbackStore, queue: CandidateQueue, images: ImageStore
+    source: str, request: Request, ratings: OpenRatings, queue: CandidateQueue, images: ImageStore
 ) -> Iterable[Vote]:
     if source == "feedback":
-        return from_feedback(feedback.all(), confirmed=request.confirmed)
+        with ratings() as feedback:
+            return list(from_feedback(feedback.all(), confirmed=request.confirmed))
     if source == "queue":
         return from_queue(queue)
-    return from_file(Path(source), images)
+    return from_file(Path(source), images, confirmed=request.confirmed)
 
 
-def counted(root: Path, sources: Iterable[str]) -> Iterator[str]:
+def counted(root: Path, sources: Iterable[str], ratings: OpenRatings) -> Iterator[str]:
     """Yield each source with the votes that it holds now; nothing is written, not even an empty store."""
     for source in sources:
         if source == "feedback":
-            store = FeedbackStore.under(root)
-            count = sum(1 for _ in from_feedback(store.all())) if store.path.is_file() else 0
+            with ratings() as feedback:
+                count = sum(1 for _ in from_feedback(feedback.all()))
         elif source == "queue":
             queue = CandidateQueue.under(root)
             count = sum(1 for _ in from_queue(queue)) if queue.path.is_file() else 0

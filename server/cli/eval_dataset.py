@@ -13,13 +13,12 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from core.contracts import RunResult
 from core.errors import invalid_input
-from core.feedback_store import Feedback, FeedbackStore, collections_of
+from core.feedback_store import collections_of
 from core.images import ImageStore
-from core.run_store import SqliteRunStore
-from core.settings import Settings, load_settings
+from core.settings import load_settings
 from server.cli.output import emit_json, handle_errors, out_console
+from server.storage.offline import FinishedRuns, open_past
 
 if TYPE_CHECKING:
     from evals.production.record import DatasetInfo
@@ -93,11 +92,12 @@ def create(
             share=share,
             exclude_users=tuple(exclude_user or ()),
         )
-        rated = _ratings(settings, rules.since)
         folders = [*training_folders(settings.root), *(path.expanduser() for path in training or ())]
         trained = read_trained(folders, PrintCache(settings.root / "cache" / "prints.db"))
         images = ImageStore.of(settings)
-        made = make_lines(name, rated, images, trained, rules, _collections(settings))
+        with open_past(settings) as past:
+            rated = list(past.ratings.all(since=rules.since))
+            made = make_lines(name, rated, images, trained, rules, _collections(past.runs))
         found = write_set(
             output,
             settings.root,
@@ -175,29 +175,12 @@ def _since(text: str) -> str:
     return moment.isoformat(timespec="milliseconds")
 
 
-def _ratings(settings: Settings, since: str) -> list[Feedback]:
-    store = FeedbackStore.under(settings.root)
-    if not store.path.is_file():
-        return []
-    try:
-        return list(store.all(since=since))
-    finally:
-        store.close()
-
-
-def _collections(settings: Settings) -> Callable[[str], Sequence[str]]:
+def _collections(runs: FinishedRuns) -> Callable[[str], Sequence[str]]:
     """Return what looks up where a run searched: ratings of earlier versions do not say it."""
-    path = settings.root / "runs.db"
 
     def of(run_id: str) -> Sequence[str]:
-        if not path.is_file():
-            return ()
-        store = SqliteRunStore(path)
-        try:
-            body = store.result(run_id)
-        finally:
-            store.close()
-        return () if body is None else collections_of(RunResult.model_validate_json(body))
+        result = runs.result(run_id)
+        return () if result is None else collections_of(result)
 
     return of
 

@@ -8,13 +8,12 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from core.contracts import RunResult
 from core.errors import invalid_input, not_found
-from core.feedback_store import LOCAL_USER, Feedback, FeedbackStore, rated_run
-from core.run_store import SqliteRunStore
+from core.feedback_store import LOCAL_USER, Feedback, Rating, rated_run
 from core.settings import Settings, load_settings
 from server.cache.offline import forget_answer
 from server.cli.output import emit_json, handle_errors, out_console
+from server.storage.offline import open_past, open_ratings
 
 
 class Stars(StrEnum):
@@ -45,36 +44,41 @@ def feedback(
     """
     with handle_errors(as_json):
         settings = load_settings()
-        store = FeedbackStore.under(settings.root)
+        body: dict[str, object]
         if delete:
-            done = store.delete(run_id, user)
-            _show({"run_id": run_id, "user": user, "deleted": done}, as_json)
+            with open_ratings(settings) as ratings:
+                body = {"run_id": run_id, "user": user, "deleted": ratings.delete(run_id, user)}
         elif rating is None:
             if correction or comment:
                 raise invalid_input("A correction or comment needs a rating", help="Add --rating up or down.")
-            known = store.get(run_id, user)
-            if known is None:
-                raise not_found(f"No feedback of {user} on run {run_id}", help="Give one with --rating.")
-            _show(_body(known), as_json)
+            body = _body(_known(settings, run_id, user))
         else:
-            run = rated_run(_result(settings, run_id))
-            item = store.put(run, rating.value, user=user, correction=correction, comment=comment)
-            if rating is Stars.down:
-                forget_answer(settings, run_id)
-            _show(_body(item), as_json)
+            said = {"user": user, "correction": correction, "comment": comment}
+            body = _body(_rate(settings, run_id, rating.value, said))
+        _show(body, as_json)
 
 
-def _result(settings: Settings, run_id: str) -> RunResult:
-    store = SqliteRunStore(settings.root / "runs.db")
-    try:
-        body = store.result(run_id)
-    finally:
-        store.close()
-    if body is None:
-        raise not_found(
-            f"No finished run {run_id}", help="`vidence ask` prints the id of its run; --json gives `run_id`."
-        )
-    return RunResult.model_validate_json(body)
+def _known(settings: Settings, run_id: str, user: str) -> Feedback:
+    with open_ratings(settings) as ratings:
+        known = ratings.get(run_id, user)
+    if known is None:
+        raise not_found(f"No feedback of {user} on run {run_id}", help="Give one with --rating.")
+    return known
+
+
+def _rate(settings: Settings, run_id: str, rating: Rating, said: dict[str, str]) -> Feedback:
+    with open_past(settings) as past:
+        result = past.runs.result(run_id)
+        if result is None:
+            raise not_found(
+                f"No finished run {run_id}",
+                help="`vidence ask` prints the id of its run; --json gives `run_id`.",
+            )
+        item = past.ratings.put(rated_run(result), rating, **said)
+    if rating == "down":
+        # Of the run that found it: one that was given its answer is no source of it.
+        forget_answer(settings, result.cached_from or run_id)
+    return item
 
 
 def _body(item: Feedback) -> dict[str, object]:

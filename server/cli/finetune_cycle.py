@@ -14,6 +14,7 @@ from rich.table import Table
 from core.errors import EXIT_GATE_FAILED
 from core.settings import load_settings
 from server.cli.output import GOES_ON, emit_json, err_console, handle_errors, out_console
+from server.storage.offline import open_ratings
 
 if TYPE_CHECKING:
     from finetune.loop.cycle import CycleReport
@@ -48,7 +49,14 @@ def cycle(
         settings = load_settings()
         read = load_cycle(config)
         with open_registry(settings) as registry, _progress(as_json) as progress:
-            shop = Workshop(settings, read, registry, max_seconds=max_seconds, progress=progress)
+            shop = Workshop(
+                settings,
+                read,
+                registry,
+                lambda: open_ratings(settings),
+                max_seconds=max_seconds,
+                progress=progress,
+            )
             check(shop)
             folder = Cycle(settings.root / "finetune" / "cycles" / read.name, read.name, read.sha256)
             steps = steps_of(shop)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from core.feedback_store import FeedbackStore
 from core.settings import load_settings
 from server.cli.finetune_queue import open_images, open_queue
 from server.cli.output import emit_json, err_console, handle_errors, out_console
+from server.storage.offline import open_ratings
 
 if TYPE_CHECKING:
     from finetune.loop.incorporate import IncorporateReport
@@ -22,7 +22,9 @@ def incorporate(
     sources: Annotated[
         list[str] | None,
         typer.Option(
-            "--from", help="feedback, queue (both by default), or a file of JSON lines; repeatable."
+            "--from",
+            help="feedback, queue (both by default), or a file of JSON lines: corrections, or ratings as "
+            "GET /v1/feedback exports them; repeatable.",
         ),
     ] = None,
     onto: Annotated[
@@ -77,10 +79,16 @@ def incorporate(
             exclude=tuple(exclude or ()),
             confirmed=confirmed,
         )
-        feedback, queue = FeedbackStore.under(settings.root), open_queue(settings)
         with open_registry(settings) as registry:
             habits = Habits(measured_answers(registry, registry.names()))
-        report = make(settings.root, request, feedback, queue, open_images(settings), habits)
+        report = make(
+            settings.root,
+            request,
+            lambda: open_ratings(settings),
+            open_queue(settings),
+            open_images(settings),
+            habits,
+        )
         if as_json:
             emit_json(report.model_dump(mode="json"))
         else:

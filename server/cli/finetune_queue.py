@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,13 +11,11 @@ import typer
 from rich.markup import escape
 from rich.table import Column, Table
 
-from core.contracts import RunResult
 from core.errors import EXIT_UNAVAILABLE, invalid_input
-from core.feedback_store import FeedbackStore
 from core.images import ImageStore
-from core.run_store import SqliteRunStore
 from core.settings import Settings, load_settings
 from server.cli.output import emit_json, err_console, handle_errors, out_console
+from server.storage.offline import open_past
 
 if TYPE_CHECKING:
     from finetune.loop.queue import CandidateQueue
@@ -87,8 +85,9 @@ def fill(
     with handle_errors(as_json):
         settings = load_settings()
         queue = open_queue(settings)
-        results = list(finished_runs(settings))
-        counts = queue.add(from_runs(results, FeedbackStore.under(settings.root).all(), unsure=unsure))
+        with open_past(settings) as past:
+            results = list(past.runs.all())
+            counts = queue.add(from_runs(results, past.ratings.all(), unsure=unsure))
         skipped: list[str] = []
         if pool is not None:
             answerer = open_answerer(settings)
@@ -177,20 +176,16 @@ def propose(
                 help=f"Set VIDENCE_{role.upper()}=openai:BASE_URL#MODEL.",
             )
         chat = open_chat(served, api_key=settings.model_api_key, timeout_s=settings.model_timeout_s)
-        store = SqliteRunStore(settings.root / "runs.db")
-
-        def evidence_of(item: QueueItem) -> list[str]:
-            bodies = [store.result(run_id) for run_id in item.run_ids]
-            results = [RunResult.model_validate_json(body) for body in bodies if body]
-            # What a vision model said about the image is no proof of what it shows.
-            return [one.content for result in results for one in result.evidence if one.kind != "vlm"]
-
         queue = open_queue(settings)
         items = queue.items("new", "exported")[:limit]
-        try:
+        with open_past(settings) as past:
+
+            def evidence_of(item: QueueItem) -> list[str]:
+                results = [past.runs.result(run_id) for run_id in item.run_ids]
+                # What a vision model said about the image is no proof of what it shows.
+                return [one.content for run in results if run for one in run.evidence if one.kind != "vlm"]
+
             report = ask_for_answers(queue, items, chat, evidence_of, open_images(settings).path)
-        finally:
-            store.close()
         _show({**report.model_dump(mode="json"), "states": queue.counts()}, as_json)
         if report.stopped:
             raise typer.Exit(EXIT_UNAVAILABLE)
@@ -212,19 +207,6 @@ def release(
 ) -> None:
     """Bring exported or rejected candidates back to the new ones."""
     _move(candidate, "new", as_json)
-
-
-def finished_runs(settings: Settings) -> Iterator[RunResult]:
-    """Yield the finished runs of the data folder, the oldest first."""
-    store = SqliteRunStore(settings.root / "runs.db")
-    try:
-        after = 0
-        while found := store.finished(after=after):
-            after = found[-1][0]
-            for _, body in found:
-                yield RunResult.model_validate_json(body)
-    finally:
-        store.close()
 
 
 def _move(ids: Sequence[str], state: Any, as_json: bool) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from core.feedback_store import LOCAL_USER, Feedback, RatedRun, Rating, feedback_of
+from core.feedback_store import LOCAL_USER, Edit, Feedback, Ratings
 from server.storage.grouped import GroupedDatabase
 from server.storage.sql import Connection
 
 
-class SharedFeedback:
-    """The methods of `core.feedback_store.FeedbackStore`, which wait: call them in a thread.
+class SharedFeedback(Ratings):
+    """Its methods wait: call them in a thread.
 
     Args:
         database: Opened and closed by its owner.
@@ -18,32 +18,6 @@ class SharedFeedback:
 
     def __init__(self, database: GroupedDatabase) -> None:
         self._database = database
-
-    def put(
-        self,
-        run: RatedRun,
-        rating: Rating,
-        *,
-        user: str = LOCAL_USER,
-        correction: str = "",
-        comment: str = "",
-        at: str = "",
-    ) -> Feedback:
-        """Keep a rating; the same user's earlier one of this run is replaced. Raises `invalid_input`."""
-
-        def work(to: Connection) -> Feedback:
-            known = _one(to, run.run_id, user)
-            item = feedback_of(
-                run, rating, user=user, correction=correction, comment=comment, at=at, known=known
-            )
-            to.execute(
-                "INSERT INTO feedback VALUES (?, ?, ?, ?)"
-                " ON CONFLICT (run_id, owner) DO UPDATE SET at = excluded.at, body = excluded.body",
-                (run.run_id, user, item.at, item.model_dump_json()),
-            )
-            return item
-
-        return self._database.write_here(work)
 
     def get(self, run_id: str, user: str = LOCAL_USER) -> Feedback | None:
         """Return a user's feedback on a run, or None."""
@@ -59,6 +33,18 @@ class SharedFeedback:
         statement = "SELECT body FROM feedback WHERE at >= ? ORDER BY at, run_id, owner"
         for row in self._database.read_here(lambda to: to.execute(statement, (since,)).fetchall()):
             yield Feedback.model_validate_json(row["body"])
+
+    def _edit(self, run_id: str, user: str, edit: Edit) -> Feedback:
+        def work(to: Connection) -> Feedback:
+            item = edit(_one(to, run_id, user))
+            to.execute(
+                "INSERT INTO feedback VALUES (?, ?, ?, ?)"
+                " ON CONFLICT (run_id, owner) DO UPDATE SET at = excluded.at, body = excluded.body",
+                (run_id, user, item.at, item.model_dump_json()),
+            )
+            return item
+
+        return self._database.write_here(work)
 
 
 def _one(to: Connection, run_id: str, user: str) -> Feedback | None:

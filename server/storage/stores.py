@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from core.errors import invalid_input
-from core.feedback_store import FeedbackStore
+from core.feedback_store import FeedbackStore, Ratings
 from core.run_store import RunStore
 from core.settings import Settings
 from server.storage.database import Database
@@ -39,7 +39,7 @@ class Stores:
 
     database: GroupedDatabase
     log: EventLog
-    feedback: FeedbackStore | SharedFeedback
+    feedback: Ratings
     shared: bool
     run_store: RunStore | None
     windows: Storage | None

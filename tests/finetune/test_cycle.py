@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 import yaml
 
 from core.errors import VidenceError
+from core.feedback_store import FeedbackStore
 from core.settings import Settings
 from finetune.data.dataset import Dataset
 from finetune.data.rows import TrainRow
@@ -212,7 +214,8 @@ def workshop(tmp_path: Path, **changes: Any) -> Workshop:
     Dataset(tmp_path / "home" / "finetune" / "data" / "exam").write("exam", [row])
     settings = Settings(home=tmp_path / "home")
     registry = Registry(settings.root / "finetune" / "models", who="test")
-    return Workshop(settings, load_cycle(tmp_path / "cycle.yaml"), registry)
+    ratings = FeedbackStore.under(settings.root)
+    return Workshop(settings, load_cycle(tmp_path / "cycle.yaml"), registry, lambda: closing(ratings))
 
 
 def test_the_recipe_gets_the_cycles_data_and_production_as_its_base(tmp_path: Path) -> None:
