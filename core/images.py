@@ -23,6 +23,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from core.errors import VidenceError, invalid_input, not_found
+from core.image_costs import TooCostly, check_exif, check_file, check_size
 from core.memory import give_back
 
 if TYPE_CHECKING:
@@ -154,6 +155,7 @@ class ImageStore:
                 help="Convert it to PNG or JPEG first (for example `magick in.heic out.png`).",
             )
         try:
+            check_file(data)
             with warnings.catch_warnings():
                 # Our own pixel limit below decides; what else Pillow warns of is refused or left out.
                 warnings.simplefilter("ignore")
@@ -165,6 +167,7 @@ class ImageStore:
                             f"{self._max_pixels:,}: {source}",
                             help="Scale it down, or raise VIDENCE_MAX_IMAGE_PIXELS.",
                         )
+                    check_size(*opened.size)
                     if opened.format == "JPEG" and data.count(b"\xff\xda") > MAX_SCANS:
                         raise invalid_input(
                             f"The JPEG has more than {MAX_SCANS} scans: {source}", help="Save it again."
@@ -172,9 +175,15 @@ class ImageStore:
                     with self._large if pixels > LARGE_PIXELS else nullcontext():
                         opened.seek(0)
                         opened.load()
+                        check_exif(opened.info)
                         return _to_rgb(ImageOps.exif_transpose(opened))
         except VidenceError:
             raise
+        except TooCostly as error:
+            raise invalid_input(
+                f"The image would cost too much to read: {source} ({error})",
+                help="Save it again with an image program.",
+            ) from error
         except UnidentifiedImageError as error:
             raise invalid_input(
                 f"Not an image that can be read: {source}",

@@ -93,6 +93,31 @@ def tiff(width: int, height: int) -> bytes:
     return b"II*\0" + struct.pack("<I", 8) + struct.pack("<H", len(tags)) + entries + b"\0" * 4
 
 
+def pointing(tags: int, size: int) -> bytes:
+    """Return a small TIFF with so many tags that all point at the same bytes."""
+    known = [(256, 4, 1, 8), (257, 4, 1, 8), (258, 3, 1, 8), (259, 3, 1, 1), (262, 3, 1, 1),
+             (273, 4, 1, 8), (277, 3, 1, 1), (278, 4, 1, 8), (279, 4, 1, 64)]  # fmt: skip
+    every = known + [(30_000 + number, 7, size, 8) for number in range(tags)]
+    entries = b"".join(struct.pack("<HHII", *tag) for tag in every)
+    return (
+        b"II*\0"
+        + struct.pack("<I", 8 + size)
+        + bytes(size)
+        + struct.pack("<H", len(every))
+        + entries
+        + b"\0" * 4
+    )
+
+
+def _segment(marker: int, body: bytes) -> bytes:
+    return bytes((0xFF, marker)) + struct.pack(">H", len(body) + 2) + body
+
+
+def filled(data: bytes, place: int, piece: bytes, times: int) -> bytes:
+    """Return a file with the same piece put in many times."""
+    return data[:place] + piece * times + data[place:]
+
+
 def patched(data: bytes, marker: bytes, offset: int, value: bytes) -> bytes:
     """Return a file with some bytes behind a marker changed: a size that it does not have."""
     at = data.index(marker) + offset
@@ -136,6 +161,23 @@ REFUSED: dict[str, Make] = {
     "TIFF of 30,000 x 30,000": lambda: tiff(30_000, 30_000),
     "TIFF without pixels": lambda: tiff(64, 64),
     "TIFF whose directory is nowhere": lambda: b"II*\0\xff\xff\xff\x7f" + b"\0" * 100,
+    "BigTIFF": lambda: b"II+\0\x08\0\0\0" + struct.pack("<QQ", 16, 2**40) + b"\0" * 100,
+    "PNG of 1 x 99 million": lambda: png(1, 99 * MB, colour=0),
+    "PNG of 100,000 chunks": lambda: png(8, 8, extra=chunk(b"abCd", b"") * 100_000),
+    "JPEG of 100,000 comments": lambda: filled(saved("JPEG"), 2, b"\xff\xfe\0\2", 100_000),
+    "JPEG of a million filling bytes": lambda: filled(saved("JPEG"), 2, b"\xff", MB),
+    "JPEG of a million bytes between segments": lambda: filled(saved("JPEG"), 20, b"\0", MB),
+    "JPEG of 100 heads": lambda: filled(
+        saved("JPEG"), 2, _segment(0xC0, b"\x08\0\1\0\1\3" + bytes(65_000)), 100),
+    "JPEG of 3 MB of EXIF": lambda: filled(saved("JPEG"), 2, _segment(0xE1, b"Exif\0\0" + bytes(65_000)), 50),
+    "GIF of 100,000 comments": lambda: filled(animated("GIF", 1), 19, b"!\xfe\1a\0", 100_000),
+    "TIFF, 300 tags for the same MB": lambda: pointing(300, MB),
+    "PNG, EXIF with 300 tags for the same MB": lambda: png(
+        8, 8, data=lambda: b"\0" * 200, extra=chunk(b"eXIf", pointing(300, MB))),
+    "JPEG, EXIF with 300 tags for the same 50 kB": lambda: filled(
+        saved("JPEG"), 2, _segment(0xE1, b"Exif\0\0" + pointing(300, 50_000)), 1),
+    "JPEG, pictures' list with 300 tags for the same 50 kB": lambda: filled(
+        saved("JPEG"), 2, _segment(0xE2, b"MPF\0" + pointing(300, 50_000)), 1),
     "SVG with entities": lambda: SVG,
     "ZIP named as a PNG": zipped,
     "gzip of a PNG": lambda: gzip.compress(saved("PNG")),
