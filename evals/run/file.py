@@ -109,15 +109,17 @@ class RunFile:
 
 
 def read_run(path: Path) -> Run:
-    """Read a run file; a torn last line is left out.
+    """Read a run file, however its JSON is spaced; a torn last line is left out.
 
     Raises:
         VidenceError: `not_found`, or `invalid_input` naming the line that is wrong.
     """
     if not path.is_file():
         raise not_found(f"There is no run file at {path}", help="Make one: vidence eval run SUITE -o FILE")
-    whole = path.read_bytes().split(b"\n")[:-1]
-    if not whole or not whole[0].startswith(_START):
+    *whole, last = path.read_bytes().split(b"\n")
+    if _object(last) is not None:
+        whole.append(last)  # somebody else's program wrote no line feed at the end
+    if not whole or not _is_header(whole[0]):
         raise _no_run_file(path)
     header: Header | None = None
     summary: Summary | None = None
@@ -136,7 +138,7 @@ def read_run(path: Path) -> Run:
                 summary = None
         except (ValueError, TypeError, KeyError, ValidationError) as error:
             raise invalid_input(
-                f"{path}, line {number}, is not of a run file of format {FORMAT}",
+                f"{path}, line {number}, is not of a run file of format {FORMAT}{_where(error)}",
                 help="The file was changed or comes from another version: run again into a new file.",
             ) from error
     if header is None:
@@ -160,12 +162,34 @@ def _cut_torn_line(path: Path) -> bool:
         raise _no_run_file(path)
     with path.open("rb+") as file:
         data = file.read()
-        if data and not data.startswith(_START) and not _START.startswith(data):
-            raise _no_run_file(path)
         whole = data.rfind(b"\n") + 1
+        torn = data.startswith(_START) or _START.startswith(data)
+        if not (_is_header(data.split(b"\n", 1)[0]) if whole else torn):
+            raise _no_run_file(path)
         if whole != len(data):
             file.truncate(whole)
     return whole > 0
+
+
+def _object(line: bytes) -> dict[str, Any] | None:
+    """Return a whole line's JSON object, or None for anything else."""
+    try:
+        body = json.loads(line)
+    except ValueError:
+        return None
+    return body if isinstance(body, dict) else None
+
+
+def _is_header(line: bytes) -> bool:
+    return (_object(line) or {}).get("type") == "header"
+
+
+def _where(error: Exception) -> str:
+    """Return which field of a line is wrong, if that is known."""
+    if not isinstance(error, ValidationError):
+        return ""
+    first = error.errors()[0]
+    return f" ({'.'.join(map(str, first['loc']))}: {first['msg']})"
 
 
 def _no_run_file(path: Path) -> VidenceError:

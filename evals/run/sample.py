@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, FiniteFloat
 
 from core.contracts import Box, Contract
 from core.errors import ErrorKind
@@ -94,7 +94,7 @@ class Scored(Contract):
     """The scores of a sample. None is a score that is not defined for it: counted, never averaged."""
 
     sample_id: str
-    scores: dict[str, float | None] = Field(default_factory=dict)
+    scores: dict[str, FiniteFloat | None] = Field(default_factory=dict)
     error: SampleError | None = None
     reasons: dict[str, SampleError] = Field(
         default_factory=dict, description="By measure: why it has no score, although the sample is fine."

@@ -117,6 +117,25 @@ def test_a_header_torn_by_a_kill_begins_anew(tmp_path: Path, length: int) -> Non
     assert len(run_suites([small_suite()], PLACE, path, identify=code).records) == 6
 
 
+def test_a_run_file_that_another_program_wrote_anew_is_read_and_gone_on_with(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    first = run_suites([small_suite()], PLACE, path, identify=code)
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    path.write_text("\n".join(json.dumps(line, sort_keys=True, indent=None) for line in lines))
+    found = read_run(path)
+    assert (found.header, found.records, found.summary) == (first.header, first.records, first.summary)
+    assert len(run_suites([small_suite()], PLACE, path, identify=code).records) == 6
+
+
+@pytest.mark.parametrize("score", ["NaN", "Infinity", '"good"'])
+def test_a_score_that_is_no_number_is_named_with_its_line(tmp_path: Path, score: str) -> None:
+    path = tmp_path / "run.jsonl"
+    run_suites([small_suite()], PLACE, path, identify=code)
+    path.write_text(path.read_text().replace('"accuracy":1.0', f'"accuracy":{score}', 1))
+    with pytest.raises(VidenceError, match=r"line 2, .*scored\.scores\.accuracy"):
+        read_run(path)
+
+
 def test_another_file_is_never_overwritten(tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("my notes")
