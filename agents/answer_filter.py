@@ -6,24 +6,16 @@ and stays as it was found.
 
 from __future__ import annotations
 
-import re
 from functools import cache
 from typing import Any
 
 from agents.prompts import PROMPTS
 from core.contracts import Blocked, RunResult
 from core.personal import find_personal, mask
+from core.secrets import KEYS, secret_values
 from core.settings import Settings
 from core.text import words
 
-_SECRET = re.compile(
-    r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{36,}\b"
-    r"|\bgithub_pat_[A-Za-z0-9_]{22,}|\bglpat-[A-Za-z0-9_-]{20,}|\bsk-[A-Za-z0-9_-]{20,}|\bxox[abprs]-[A-Za-z0-9-]{10,}"
-    r"|\bAIza[0-9A-Za-z_-]{35}\b|\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"
-    r"|\bvdn_[0-9a-f]{12}_[A-Za-z0-9_-]{43}|\blsv2_[a-z]{2}_[0-9a-f]{32}|\bhf_[A-Za-z0-9]{30,}"
-)
-"""Forms that only keys have: private ones, of clouds, code hosts, chats and model providers, tokens, ours."""
-_OWN = ("model_api_key", "pubmed_api_key", "s3_secret_access_key", "langsmith_api_key")
 _SHORTEST_SECRET = 8
 _RUN = 12
 """Words of a prompt in a row; so many are never the same by chance."""
@@ -59,7 +51,7 @@ def filtered(result: RunResult, settings: Settings) -> RunResult:
 def kept_back(text: str, settings: Settings) -> Blocked | None:
     """Return why a text is not told, or None."""
     if settings.filter_secrets == "block":
-        if _SECRET.search(text) or any(secret in text for secret in _secrets(settings)):
+        if KEYS.search(text) or any(secret in text for secret in _secrets(settings)):
             return Blocked(
                 kind="secret",
                 message="The answer holds a key or a password of a service, so it is kept back",
@@ -103,8 +95,7 @@ def _masked(result: RunResult) -> RunResult:
 
 
 def _secrets(settings: Settings) -> list[str]:
-    held = [str(getattr(settings, name)) for name in _OWN]
-    return [secret for secret in held if len(secret) >= _SHORTEST_SECRET]
+    return [secret for secret in secret_values(settings) if len(secret) >= _SHORTEST_SECRET]
 
 
 @cache

@@ -46,7 +46,7 @@ class Settings(BaseModel):
     judge: ModelRole = "embedded"
     embeddings: ModelRole = "embedded"
     reranker: ModelRole = "embedded"
-    model_api_key: str = Field("", description="Sent to OpenAI-compatible servers, if they ask.")
+    model_api_key: str = Field("", repr=False, description="Sent to OpenAI-compatible servers, if they ask.")
     model_timeout_s: float = Field(60.0, gt=0)
     judge_at_once: int = Field(4, ge=1, description="Requests to RAGAS's judge under way at a time.")
     judge_reply_tokens: int = Field(2048, ge=64, description="Longest reply of RAGAS's judge.")
@@ -94,7 +94,7 @@ class Settings(BaseModel):
     min_confidence: float = Field(0.35, ge=0, le=1, description="Below it the agent abstains.")
 
     pubmed_base_url: str = "https://eutils.ncbi.nlm.nih.gov/entrez/eutils"
-    pubmed_api_key: str = ""
+    pubmed_api_key: str = Field("", repr=False)
     pubmed_email: str = ""
     pubmed_timeout_s: float = Field(20.0, gt=0, description="Seconds that one reply may take as a whole.")
     pubmed_cache_days: float = Field(30.0, ge=0, description="Records and full texts; 0 keeps none.")
@@ -112,8 +112,8 @@ class Settings(BaseModel):
     fetch_timeout_s: float = Field(60.0, gt=0)
     s3_endpoint: str = Field("", description="Another S3 server than Amazon's, as a URL.")
     s3_region: str = "us-east-1"
-    s3_access_key_id: str = Field("", description="Without a key, buckets are read anonymously.")
-    s3_secret_access_key: str = ""
+    s3_access_key_id: str = Field("", repr=False, description="Without a key, buckets are read anonymously.")
+    s3_secret_access_key: str = Field("", repr=False)
     file_readers: dict[str, str] = Field(
         {}, description="Suffix to llama-index reader, for file types that Vidence does not read itself."
     )

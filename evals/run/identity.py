@@ -11,6 +11,7 @@ from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Any
 
+from core.secrets import secret_settings
 from core.settings import Settings
 from evals.run.header import Code
 
@@ -18,7 +19,6 @@ ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("core", "models", "knowledge", "tools", "agents", "graph", "evals")
 """An eval runs through these; a change elsewhere cannot change a result."""
 
-_SECRET = re.compile(r"key|secret|password|token$|email")
 _TOLD = "langsmith_"
 """What settings begin with that say where runs are told of: none of them changes an answer."""
 _NOT_OURS = {"home", *(name for name in Settings.model_fields if name.startswith(_TOLD))}
@@ -55,9 +55,9 @@ def hash_rooms(rooms: Iterable[str], root: Path = ROOT) -> str:
 def public_settings(settings: Settings) -> dict[str, Any]:
     """Return the settings without secrets and places, as JSON."""
     body = settings.model_dump(mode="json", exclude=_NOT_OURS)
+    hidden = {*secret_settings(), "pubmed_email"}
     return {
-        name: "(kept secret)" if _SECRET.search(name) and value else _public(value)
-        for name, value in body.items()
+        name: "(kept secret)" if value and name in hidden else _public(value) for name, value in body.items()
     }
 
 

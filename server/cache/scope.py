@@ -10,6 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from core.errors import VidenceError
+from core.secrets import secret_settings
 from core.settings import Settings
 from server.runs.records import RunSpec
 
@@ -59,9 +60,8 @@ async def scope_of(spec: RunSpec, services: Services) -> str | None:
 
 def settings_digest(settings: Settings) -> str:
     """Return a hash of every setting but secrets and the data folder: a changed one starts afresh."""
-    values = settings.model_dump(mode="json", exclude={"home"})
-    secrets = ("_key", "_key_id", "_secret", "_password")
-    return _digest({name: value for name, value in values.items() if not name.endswith(secrets)})
+    values = settings.model_dump(mode="json", exclude={"home", *secret_settings()})
+    return _digest(values)
 
 
 @cache  # the code of a process does not change

@@ -15,8 +15,9 @@ from functools import lru_cache
 from typing import Any
 
 from core.errors import invalid_input
+from core.secrets import secret_values
 from core.settings import Settings
-from server.telemetry.redact import Redactor, secrets_of
+from server.telemetry.redact import Redactor
 
 CLOSE_S = 3.0
 """How long the end of the process waits for LangSmith."""
@@ -55,7 +56,7 @@ def open_tracer(settings: Settings) -> Tracer:
     get_langchain_env_var_metadata()
     get_runtime_environment()
     # The client masks where a node ends, on the event loop; a state says the same texts at every node.
-    redact = lru_cache(maxsize=REMEMBERED)(_short(Redactor(secrets_of(settings))))
+    redact = lru_cache(maxsize=REMEMBERED)(_short(Redactor(secret_values(settings))))
     client = Client(
         api_url=settings.langsmith_endpoint,
         api_key=settings.langsmith_api_key,

@@ -13,8 +13,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
+from core.secrets import secret_values
 from core.settings import Settings
-from server.telemetry.redact import Redactor, secrets_of
+from server.telemetry.redact import Redactor
 from server.telemetry.scope import SCOPE
 
 log = logging.getLogger(__name__)
@@ -85,7 +86,7 @@ def handler(settings: Settings, stream: TextIO | None = None) -> logging.Handler
     """Return what writes log lines as the settings say; to standard error unless a stream is given."""
     made = logging.StreamHandler(stream or sys.stderr)
     kind = JsonFormatter if settings.server_log_format == "json" else LineFormatter
-    made.setFormatter(kind(Redactor(secrets_of(settings))))
+    made.setFormatter(kind(Redactor(secret_values(settings))))
     return made
 
 

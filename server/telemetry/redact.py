@@ -10,25 +10,15 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable
-from urllib.parse import urlsplit
 
 from core.personal import find_personal, mask
-from core.settings import Settings
+from core.secrets import KEYS_OR_PARTS
 
 SECRET = "[secret]"  # noqa: S105 - what stands in its place
 SAID = "[said]"
 LEAST_SAID = 3
 """Shorter texts of callers are not looked for: they stand in many lines by chance."""
 
-_WHOLE = re.compile(
-    r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"
-    r"|\bvdn_[\w-]{6,}"
-    r"|\beyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?"  # JSON web tokens
-    r"|\bsk-[\w-]{16,}|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bAIza[\w-]{30,}|\bya29\.[\w-]{10,}"
-    r"|\bgh[pousr]_\w{20,}|\bgithub_pat_\w{20,}|\bglpat-[\w-]{16,}|\bxox[abeprs]-[\w-]{10,}"
-    r"|\bhf_[A-Za-z0-9]{20,}|\blsv2_[a-z]{2}_\w{16,}",
-    re.S,
-)
 _AFTER = re.compile(
     # A header, as text, in a dictionary or as a pair of bytes.
     r"((?:authorization|x-api-key|cookie)b?[\"']?\s*[:=,]\s*b?[\"']?(?:(?:bearer|basic|token)\s+)?)[^\s\"',;)]+"
@@ -72,7 +62,7 @@ class Redactor:
         if self._known is not None:
             text = self._known.sub(SECRET, text)
         text = _VALUE.sub("input_value=[value]", _PIXELS.sub("[image]", text))
-        text = _AFTER.sub(_keep_name, _WHOLE.sub(SECRET, text))
+        text = _AFTER.sub(_keep_name, KEYS_OR_PARTS.sub(SECRET, text))
         text = _IPV6.sub(_network, _USER_OF_URL.sub(SECRET, text))
         return mask(text, find_personal(text))
 
@@ -94,32 +84,3 @@ def _network(hit: re.Match[str]) -> str:
     except ValueError:
         return text
     return "[ip]" if len([group for group in text.split(":") if group]) > 2 else text
-
-
-def secrets_of(settings: Settings) -> list[str]:
-    """Return the secrets among the settings: keys, and passwords within addresses."""
-    found: list[str] = []
-    for name, value in _strings(settings.model_dump()):
-        if name.endswith(("_key", "_secret", "_password", "_token", "api_key", "password", "token")):
-            found.append(value)
-        elif "://" in value:
-            found.append(_password(value))
-    return [value for value in found if value]
-
-
-def _password(url: str) -> str:
-    try:
-        return urlsplit(url).password or ""
-    except ValueError:
-        return ""
-
-
-def _strings(values: object, name: str = "") -> Iterable[tuple[str, str]]:
-    if isinstance(values, str):
-        yield name, values
-    elif isinstance(values, dict):
-        for key, value in values.items():
-            yield from _strings(value, str(key))
-    elif isinstance(values, (list, tuple)):
-        for value in values:
-            yield from _strings(value, name)

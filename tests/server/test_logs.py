@@ -17,11 +17,12 @@ from pydantic import BaseModel, ValidationError
 from starlette.datastructures import Headers
 
 from core.feedback_store import FeedbackStore
+from core.secrets import secret_values
 from core.settings import Settings
 from server.runs.records import Run, RunSpec
 from server.telemetry.logs import FIELDS, JsonFormatter, LineFormatter, catch_strays, set_up
 from server.telemetry.middleware import request_id_of
-from server.telemetry.redact import Redactor, secrets_of
+from server.telemetry.redact import Redactor
 from server.telemetry.scope import SCOPE, Scope, enter_run, short_hash
 from tests.support.fakes import FakeSearch
 from tests.support.live_server import chat, live
@@ -95,7 +96,9 @@ def test_secrets_of_the_settings_are_masked_by_value(tmp_path: Path) -> None:
         rate_store="redis://:another-plainword@cache/0",
         connectors={"wiki": {"kind": "x", "token": "third-plainword"}},
     )
-    masked = Redactor(secrets_of(settings))("it says plainword-of-a-key, another-plainword, third-plainword")
+    masked = Redactor(secret_values(settings))(
+        "it says plainword-of-a-key, another-plainword, third-plainword"
+    )
     assert masked == "it says [secret], [secret], [secret]"
 
 
