@@ -14,7 +14,7 @@ from core.contracts import Contract
 from core.errors import invalid_input
 from evals.compare.holm import holm
 from evals.compare.mde import detectable, needed, observed
-from evals.compare.pairs import Pairs, Part, pair_runs
+from evals.compare.pairs import Pairs, Part, Values, pair_runs
 from evals.compare.signflip import DRAWS, p_value
 from evals.compare.trends import run_figures
 from evals.gate import GateConfig
@@ -97,8 +97,9 @@ def compare_runs(base: Run, new: Run, config: GateConfig | None = None) -> Compa
     pairs = pair_runs(base, new, config.runs)
     if not pairs.parts:
         raise invalid_input(
-            f"{base.path.name} and {new.path.name} have no sample in common"
-            + (f"; measured otherwise: {', '.join(pairs.unlike)}" if pairs.unlike else ""),
+            f"{base.path.name} and {new.path.name} have no sample in common that has a value in both"
+            + (f"; measured otherwise: {', '.join(pairs.unlike)}" if pairs.unlike else "")
+            + (f"; judged are only {', '.join(config.runs.metrics)}" if config.runs.metrics else ""),
             help="Run the same suites on the same data for both.",
         )
     compared = _compare(pairs.parts, config)
@@ -106,11 +107,12 @@ def compare_runs(base: Run, new: Run, config: GateConfig | None = None) -> Compa
     reasons = [
         *_regressions(compared, config),
         *_lacking(pairs, config),
+        *(_said_lost(one) for one in pairs.values if _lost(one, level)),
         *_failures(new, config),
         *_floors(new, config),
     ]
     small = [one.name for one in compared if one.detectable > config.runs.detect]
-    notes = [*pairs.notes]
+    notes = [*pairs.notes, *(_said_lost(one) for one in pairs.values if not _lost(one, level))]
     if small:
         notes.append(
             f"{len(small)} of {len(compared)} parts are too small to notice a fall of "
@@ -219,6 +221,17 @@ def _lacking(pairs: Pairs, config: GateConfig) -> list[str]:
             for suite, count in pairs.missing.items()
         ]
     return reasons
+
+
+def _lost(one: Values, level: float) -> bool:
+    """Whether a measure lost its value for all samples, or for more of them than chance takes away."""
+    by_chance = p_value(np.asarray(one.changes, dtype=np.float64))
+    return one.left == 0 or (one.lost > one.gained and by_chance < level)
+
+
+def _said_lost(one: Values) -> str:
+    newly = f"; {one.gained} have one that had none" if one.gained else ""
+    return f"{one.suite} {one.metric}: {one.lost} samples have no value now that had one{newly}"
 
 
 def _failures(new: Run, config: GateConfig) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -37,6 +38,23 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Values:
+    """For how many samples a measure lost its value (nothing to judge, NaN), or got one.
+
+    Those that have none in one of the runs are not compared: a measure must not pass by having no value.
+    """
+
+    suite: str
+    metric: str
+    lost: int
+    gained: int
+    left: int
+    """Samples that have a value in both runs, or failed."""
+    changes: tuple[int, ...] = ()
+    """Gained less lost, by group."""
+
+
+@dataclass(frozen=True)
 class Pairs:
     """What two runs have in common, and what not."""
 
@@ -46,6 +64,8 @@ class Pairs:
     unlike: tuple[str, ...]
     """What cannot be compared because it was measured otherwise."""
     notes: tuple[str, ...]
+    values: tuple[Values, ...]
+    """Measures that have no value now for samples that had one."""
 
 
 def pair_runs(base: Run, new: Run, rules: RunRules) -> Pairs:
@@ -56,6 +76,7 @@ def pair_runs(base: Run, new: Run, rules: RunRules) -> Pairs:
     missing: dict[str, int] = {}
     unlike: list[str] = []
     notes: list[str] = []
+    values: list[Values] = []
     for suite in base.header.suites:
         before, after = old_records.get(suite.name, []), new_records.get(suite.name, [])
         lacking = len({one.sample.id for one in before} - {one.sample.id for one in after})
@@ -63,19 +84,23 @@ def pair_runs(base: Run, new: Run, rules: RunRules) -> Pairs:
             missing[suite.name] = lacking
         if suite.name not in known:
             continue
-        changed = _changed(before, after)
-        if changed:
+        changed, common = _changed(before, after)
+        if changed and not common:
+            unlike.append(f"{suite.name} (all of its samples have other content now)")
+        elif changed:
             notes.append(f"{suite.name}: {changed} samples have other content now and are left out")
-        found, differ = _parts(suite, known[suite.name], before, after, rules)
+        found, differ, without = _parts(suite, known[suite.name], before, after, rules)
         parts += found
         unlike += differ
-        blocks, left = _blocks(base, new, suite, known[suite.name], rules)
+        values += without
+        blocks, left, without = _blocks(base, new, suite, known[suite.name], rules)
         parts += blocks
         notes += left
+        values += without
     added = [name for name in known if name not in {suite.name for suite in base.header.suites}]
     if added:
         notes.append(f"only the new run has {', '.join(added)}")
-    return Pairs((*parts, *pooled(parts)), missing, tuple(unlike), tuple(notes))
+    return Pairs((*parts, *pooled(parts)), missing, tuple(unlike), tuple(notes), tuple(values))
 
 
 def _by_suite(run: Run) -> dict[str, list[Record]]:
@@ -85,18 +110,22 @@ def _by_suite(run: Run) -> dict[str, list[Record]]:
     return found
 
 
-def _changed(before: Sequence[Record], after: Sequence[Record]) -> int:
+def _changed(before: Sequence[Record], after: Sequence[Record]) -> tuple[int, int]:
+    """Return how many samples of both runs have other content now, and how many the same."""
     hashes = {record.sample.id: record.sha256 for record in after}
-    return len({one.sample.id for one in before if hashes.get(one.sample.id, one.sha256) != one.sha256})
+    same = {one.sample.id: hashes[one.sample.id] == one.sha256 for one in before if one.sample.id in hashes}
+    return len(same) - sum(same.values()), sum(same.values())
 
 
 def _parts(
     old: SuiteHeader, new: SuiteHeader, before: Sequence[Record], after: Sequence[Record], rules: RunRules
-) -> tuple[list[Part], list[str]]:
+) -> tuple[list[Part], list[str], list[Values]]:
     parts: list[Part] = []
     unlike: list[str] = []
+    values: list[Values] = []
     if old.version != new.version:
-        return [], [f"suite {old.name} (version {old.version} to {new.version})"]
+        return [], [f"suite {old.name} (version {old.version} to {new.version})"], []
+    in_both = {(one.sample.id, one.sha256) for one in before} & {(one.sample.id, one.sha256) for one in after}
     old_epochs, new_epochs = by_sample(before), by_sample(after)
     for name, metric in old.metrics.items():
         other = new.metrics.get(name)
@@ -110,28 +139,37 @@ def _parts(
                 f"{old.name} {name} ({'not measured' if other is None else 'measured otherwise'} now)"
             )
             continue
-        was = {score.sample.id: score for score in sample_scores(old_epochs, name, metric)}
-        pairs = [
-            (was[score.sample.id], score)
-            for score in sample_scores(new_epochs, name, metric)
-            if score.sample.id in was and was[score.sample.id].sha256 == score.sha256
-        ]
+        was, now = (
+            {(one.sample.id, one.sha256): one for one in sample_scores(epochs, name, metric)}
+            for epochs in (old_epochs, new_epochs)
+        )
+        pairs = [(was[key], score) for key, score in now.items() if key in was]
         if pairs:
             parts.append(_part(old, name, metric, pairs))
-    return parts, unlike
+        lost, gained = in_both & was.keys() - now.keys(), in_both & now.keys() - was.keys()
+        if lost:
+            changes = Counter(now[key].sample.unit for key in gained)
+            changes.subtract(was[key].sample.unit for key in lost)
+            by_group = tuple(changes[unit] for unit in sorted(changes))
+            values.append(Values(old.name, name, len(lost), len(gained), len(pairs), by_group))
+    return parts, unlike, values
 
 
 def _blocks(
     base: Run, new: Run, old: SuiteHeader, now: SuiteHeader, rules: RunRules
-) -> tuple[list[Part], list[str]]:
+) -> tuple[list[Part], list[str], list[Values]]:
     """Return the measures that are no mean, by the pseudo-values of their blocks of samples."""
     parts: list[Part] = []
     notes: list[str] = []
+    values: list[Values] = []
     for name, metric in old.metrics.items():
         wanted = metric.corpus and _judged(old.family, name, metric, rules)
         if not wanted or name not in now.metrics or now.version != old.version:
             continue
         was, is_ = (_figure(run, old.name, name) for run in (base, new))
+        if was is not None and was.value is not None and (is_ is None or is_.value is None):
+            values.append(Values(old.name, name, was.n, 0, 0))
+            continue
         if was is None or is_ is None or not was.blocks or was.blocks.keys() != is_.blocks.keys():
             notes.append(f"{old.name} {name}: not judged, the runs do not have the same 10 or more blocks")
             continue
@@ -155,7 +193,7 @@ def _blocks(
                 whole=(was.value, is_.value, min(was.n, is_.n)),
             )
         )
-    return parts, notes
+    return parts, notes, values
 
 
 def _figure(run: Run, suite: str, metric: str) -> Figure | None:

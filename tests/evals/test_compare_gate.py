@@ -204,6 +204,62 @@ def test_samples_whose_content_changed_are_left_out_and_counted() -> None:
     assert "4 samples have other content" in found.notes[0]
 
 
+def test_a_suite_of_which_every_sample_changed_does_not_pass_unseen() -> None:
+    base = a_run({"sums": np.ones(30), "other": np.ones(30)})
+    rows = [
+        one.model_copy(update={"sha256": "0"}) if one.sample.suite == "sums" else one for one in base.records
+    ]
+    found = compare_runs(base, of_records(rows, base.header))
+    assert found.reasons == (
+        "sums (all of its samples have other content now) cannot be compared: run the base again",
+    )
+
+
+def without_values(base: Run, lost: int, gained: int = 0) -> Run:
+    """The same run; a measure has no value for the first samples, and had none for the last ones."""
+    changed = {
+        **dict.fromkeys(range(lost)),
+        **dict.fromkeys(range(len(base.records) - gained, len(base.records)), 1.0),
+    }
+    rows = [
+        record("sums", n, {"accuracy": changed.get(n, one.scored.scores["accuracy"]), "other": 1.0})
+        for n, one in enumerate(base.records)
+    ]
+    return of_records(rows, base.header)
+
+
+@pytest.mark.parametrize(
+    ("lost", "gained", "passed"), [(40, 0, False), (12, 0, False), (2, 0, True), (9, 8, True)]
+)
+def test_a_measure_does_not_pass_by_having_no_value(lost: int, gained: int, passed: bool) -> None:
+    values = [1.0] * (40 - gained) + [None] * gained
+    rows = [record("sums", n, {"accuracy": value, "other": 1.0}) for n, value in enumerate(values)]
+    base = of_records(rows, header({"sums": ["sums"]}, ("accuracy", "other")))
+    found = compare_runs(base, without_values(base, lost, gained), FAST)
+    said = f"sums accuracy: {lost} samples have no value now that had one"
+    assert found.passed == passed
+    assert any(said in one for one in (found.notes if passed else found.reasons))
+
+
+def test_equally_good_versions_that_abstain_on_other_samples_raise_no_more_alarms() -> None:
+    found = 0
+    head = header({"sums": ["sums"]}, ("accuracy", "other"))
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        runs = [
+            of_records(
+                [
+                    record("sums", n, {"accuracy": None if gone else 1.0, "other": 1.0})
+                    for n, gone in enumerate(rng.random(60) < 0.25)
+                ],
+                head,
+            )
+            for _ in range(2)
+        ]
+        found += not compare_runs(*runs, FAST).passed
+    assert found <= 2
+
+
 def test_runs_with_nothing_in_common_are_an_error() -> None:
     with pytest.raises(VidenceError, match="no sample in common"):
         compare_runs(a_run({"sums": np.ones(3)}), a_run({"other": np.ones(3)}))
@@ -267,6 +323,13 @@ def test_the_gate_file_that_comes_along_is_read_and_a_wrong_key_is_named(tmp_pat
         load_gate(tmp_path / "gate.yaml")
 
 
+def _with_another_suite(run: Run) -> Run:
+    """The run, and a suite that can be compared whatever becomes of the first one."""
+    other = a_run({"sums": np.ones(30)})
+    head = run.header.model_copy(update={"suites": (*run.header.suites, *other.header.suites)})
+    return Run(run.path, head, (*run.records, *other.records), run.summary)
+
+
 def test_measures_over_all_samples_are_judged_by_blocks() -> None:
     def mean_answer(suite: str, metric: str, records) -> float:
         return float(np.mean([one.output.answer for one in records]))
@@ -298,6 +361,10 @@ def test_measures_over_all_samples_are_judged_by_blocks() -> None:
     assert compare_runs(base, corpus_run(answers, failed=1)).reasons == (
         "captions cider: 1 samples failed, 0 in the base",
     )
+    gone = corpus_run(answers)
+    gone = Run(gone.path, gone.header, gone.records, summarise(gone.header, gone.records))
+    mixed = compare_runs(*(_with_another_suite(one) for one in (base, gone)))
+    assert mixed.reasons == ("captions cider: 200 samples have no value now that had one",)
     few = corpus_run(answers[:5])
     with pytest.raises(VidenceError, match="no sample in common"):
         compare_runs(few, few)
