@@ -240,6 +240,29 @@ def test_a_file_of_corrections_names_all_its_broken_lines(tmp_path: Path, images
         from_file(path, images)
 
 
+def test_exported_ratings_are_votes_like_those_of_the_store(tmp_path: Path, images: ImageStore) -> None:
+    red, store = picture(images, tmp_path, "red"), FeedbackStore.under(tmp_path)
+    colour = RatedRun(run_id="r1", question="What colour is it?", short_answer="blue", images=(red,))
+    store.put(colour, "down", correction="red")
+    store.put(colour.model_copy(update={"run_id": "r2", "images": ("0" * 64,)}), "down", correction="green")
+    store.put(RatedRun(run_id="r3", question="How many dots?", short_answer="three"), "up")
+    path = tmp_path / "ratings.jsonl"
+    path.write_text("".join(f"{item.model_dump_json()}\n" for item in store.all()))
+    for confirmed in (True, False):
+        assert from_file(path, images, confirmed=confirmed) == list(
+            from_feedback(store.all(), confirmed=confirmed)
+        )
+    report, dataset = made(from_file(path, images), images, tmp_path / "new")
+    assert report.left_out == {"image is gone": 1}
+    rows = {row.kind: (row.answers, bool(row.image)) for row in dataset.rows()}
+    assert rows == {"colour": (("red",), True), "count": (("three",), False)}
+    with path.open("a") as file:
+        file.write('{"run": {"run_id": "r4"}, "rating": "up"}\n')
+    with pytest.raises(VidenceError, match=r"line 4: run\.question: Field required") as caught:
+        from_file(path, images)
+    assert "GET /v1/feedback" in caught.value.help
+
+
 @pytest.mark.parametrize(
     ("votes", "pattern"),
     [

@@ -16,10 +16,8 @@ from typer.testing import CliRunner
 from core.contracts import RunResult
 from core.errors import EXIT_UNAVAILABLE
 from core.run_store import SqliteRunStore
-from core.settings import load_settings
-from finetune.loop.gather import counted
 from server.cli.app import app
-from server.storage.offline import open_ratings
+from tests.finetune.test_cycle import workshop
 from tests.support.hash_embedder import HashEmbedder
 from tests.support.live_server import ended, live, start, until
 from tests.support.mortal_server import free_port
@@ -76,9 +74,7 @@ def rated(client: httpx.Client) -> list[str]:
     return runs
 
 
-def test_what_was_rated_over_http_is_what_commands_read(
-    client: httpx.Client, isolated_home: Path, tmp_path: Path
-) -> None:
+def test_what_was_rated_over_http_is_what_commands_read(client: httpx.Client, tmp_path: Path) -> None:
     first, second, third = rated(client)
     status, shown = call("feedback", first, "--user", "anonymous")
     assert (status, shown["correction"], shown["question"]) == (0, "the red one", QUESTIONS[0])
@@ -90,9 +86,10 @@ def test_what_was_rated_over_http_is_what_commands_read(
     listed = call("finetune", "queue", "list")[1]["items"]
     wrong = {run for item in listed if "rated_down" in item["reasons"] for run in item["run_ids"]}
     assert wrong == {first, second}
-    settings = load_settings()
-    sources = counted(isolated_home, ["feedback", "x.jsonl"], lambda: open_ratings(settings))
-    assert list(sources) == ["feedback (2 votes)", "x.jsonl"]
+    workshop(tmp_path).registry.close()  # what a cycle needs, in the data folder of the commands
+    status, plan = call("finetune", "cycle", str(tmp_path / "cycle.yaml"), "--dry-run")
+    assert status == 0, plan
+    assert "from feedback (2 votes)" in plan["todo"][0]
     # And the other way round.
     assert call("feedback", third, "--rating", "up", "--user", "anonymous")[0] == 0
     assert client.get(f"/v1/feedback/{third}").json()["rating"] == "up"
