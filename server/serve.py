@@ -12,6 +12,7 @@ import uvicorn
 
 from core.settings import Settings
 from server.app import create_app
+from server.security.heads import protocol
 from server.storage.stores import check_stores
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ def serve(settings: Settings, host: str, port: int, *, on_start: Callable[[str],
         port=port,
         log_config=None,  # its lines are written by the handler that is set up, like ours
         access_log=False,  # ours has the route, the run and the request's id
+        http=protocol(),
         server_header=False,
         timeout_graceful_shutdown=STREAMS_CLOSE_S,
     )
