@@ -290,9 +290,10 @@ def _parsed(url: str) -> httpx.URL:
         raise wrong
     try:
         target = httpx.URL(url)
-    except httpx.InvalidURL as error:
+        host = target.host  # decoded here: a name may be none that IDNA knows
+    except (httpx.InvalidURL, UnicodeError) as error:
         raise wrong from error
-    if target.scheme not in ("http", "https") or not _HOST.fullmatch(target.host):
+    if target.scheme not in ("http", "https") or not _HOST.fullmatch(host):
         raise wrong
     if target.port is not None and not 0 < target.port < 65536:
         raise wrong

@@ -82,6 +82,7 @@ CASES: dict[str, tuple[int, str]] = {
     **{f"http://{host}/": WRONG for host in (
         ".", "..", "127.0.0.1..", "a..example", f"{'a' * 64}.example", "127.0.0.1%20", "127%2e0%2e0%2e1",
         "１２７.0.0.1", "loc\u00adalhost", "l\u200bocalhost", "[::1%25lo]", "[127.0.0.1]", "[v1.x]",
+        "xn--", "xn--a.example", "\ud7ff.example",
     )},
     "//127.0.0.1/": WRONG,
     "http://": WRONG,
@@ -100,6 +101,7 @@ REDIRECTS: dict[str, tuple[int, str]] = {
     "http://169.254.169.254/latest/meta-data/": BLOCKED,
     f"http://{PUBLIC}:25/": BLOCKED,
     "file:///etc/passwd": WRONG,
+    "http://xn--/": WRONG,
     "http://u:p@public.example/": WRONG,
     "/go?to=/go": WRONG,  # goes round and round
 }
