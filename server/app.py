@@ -57,6 +57,7 @@ from server.security.keys import KeyStore
 from server.security.limits import RateLimit
 from server.storage.housekeeping import images_needed, keep_house
 from server.storage.image_expiry import ImageExpiry
+from server.storage.image_files import ImageFiles
 from server.storage.images import OwnedImages
 from server.storage.stores import Stores, open_stores
 from server.telemetry.middleware import Telemetered
@@ -170,14 +171,19 @@ async def _opened(
     presence = Unseen() if stores.shared else Presence(settings.root / "workers", worker)
     looked_up = telemetry.metrics.cache_looked_up
     answers = AnswerCache(settings, database, ledger, lambda: engine.services, looked_up)
-    manager = RunManager(settings, Parts(engine, ledger, log, answers), presence, worker)
+    images = ImageStore.of(settings)
+    files = ImageFiles(images, database if stores.shared else None)
+    manager = RunManager(settings, Parts(engine, ledger, log, answers, files), presence, worker)
     opening = asyncio.create_task(engine.open())
     watching = asyncio.create_task(gauge.watch()) if settings.server_shed else None
     LISTENER.set(telemetry)  # for the runs that the manager takes up; requests set it for theirs
-    images = ImageStore.of(settings)
     needed = images_needed(engine, lambda: list(stores.feedback.all()))
     expiry = ImageExpiry(settings, database, images, needed)
-    sweeps = {"images": expiry.sweep, "answers": answers.index.sweep}
+    sweeps = {
+        "images": expiry.sweep,
+        "copies of images": expiry.sweep_copies,
+        "answers": answers.index.sweep,
+    }
     housework = asyncio.create_task(keep_house(engine.ready, sweeps))
     await manager.start()
     runner = JobRunner(settings, jobs, worker)
@@ -192,6 +198,7 @@ async def _opened(
             answers=answers,
             images=images,
             owned=OwnedImages(database),
+            files=files,
             identify=identify or open_identify(settings, keys),
             keys=keys,
             audit=AuditLog(database),

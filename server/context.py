@@ -17,6 +17,7 @@ from server.runs.manager import RunManager
 from server.security.audit import AuditLog
 from server.security.keys import KeyStore
 from server.security.limits import RateLimit
+from server.storage.image_files import ImageFiles
 from server.storage.images import OwnedImages
 from server.stream.log import EventLog
 from server.stream.sse import StreamOptions
@@ -35,6 +36,7 @@ class ServerContext:
     answers: AnswerCache
     images: ImageStore
     owned: OwnedImages
+    files: ImageFiles
     identify: Identify
     keys: KeyStore
     audit: AuditLog

@@ -64,6 +64,7 @@ async def upload_image(request: Request, context: Context, caller: Asks) -> Imag
 async def read_image(image_id: Hash, context: Context, caller: Reads) -> Response:
     """Return the stored PNG: the pixels that every box refers to."""
     await _own(context, caller.owner, image_id)
+    await context.files.bring([image_id])
     path = context.images.path(image_id)
     if not await asyncio.to_thread(path.exists):
         raise unknown_image(image_id)

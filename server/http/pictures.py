@@ -33,6 +33,7 @@ async def stored(context: ServerContext, owner: str, source: ImageSource) -> Sto
         known = await context.owned.use(owner, source.image_id)
         if known is None:
             raise unknown_image(source.image_id)
+        await context.files.bring([known.sha256])
         return known
     if source.url is not None:
         fetched = await fetch_async(source.url, policy(context.settings))
@@ -63,6 +64,7 @@ async def keep(context: ServerContext, owner: str, data: bytes, source: str) -> 
     kept = await context.owned.add(owner, await asyncio.to_thread(add))
     if not await asyncio.to_thread(context.images.path(kept.sha256).exists):
         await asyncio.to_thread(add)  # its last owner's expired in between
+    await context.files.keep(kept.sha256)
     return kept
 
 

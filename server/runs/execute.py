@@ -16,6 +16,7 @@ from server.runs.engine import Engine, failure_of
 from server.runs.ledger import RunLedger
 from server.runs.records import Failure, LeaseLost, Run, Waiting
 from server.runs.recover import cut_off, missed, point_of
+from server.storage.image_files import ImageFiles
 from server.stream.events import Draft, InputRequiredData, RunErrorData, RunFinished
 from server.stream.log import EventLog
 from server.stream.outbox import Outbox
@@ -36,6 +37,7 @@ class Parts:
     ledger: RunLedger
     log: EventLog
     answers: AnswerCache
+    files: ImageFiles
 
 
 Outcome = RunResult | Waiting | VidenceError | None
@@ -60,6 +62,7 @@ async def _drive(run: Run, parts: Parts) -> Outcome:
     engine = parts.engine
     await engine.take(run)
     snapshot = await engine.snapshot(run.thread_key)
+    await parts.files.bring(_images(run, snapshot))
     begun = snapshot.values.get("run_id") == run.run_id
     if run.attempts > 1:
         await _note_attempt(run, parts, point_of(snapshot) if begun else "")
@@ -86,6 +89,12 @@ async def _drive(run: Run, parts: Parts) -> Outcome:
     result = await engine.result(run.run_id, snapshot.values)
     await parts.answers.keep(run, asked, snapshot.values, result)
     return result
+
+
+def _images(run: Run, snapshot: Any) -> list[str]:
+    """Return the images that the run may look at: its own, and those that its thread has shown before."""
+    shown = [image["sha256"] for image in snapshot.values.get("images", ())]
+    return [*(image.sha256 for image in run.spec.images), *shown]
 
 
 STOP: Any = object()

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from core.images import ImageStore
 from core.settings import Settings
+from server.storage.image_files import gone_images, mark_gone
 from server.storage.sql import Connection, SqlDatabase, marks
 
 AT_ONCE = 200
@@ -67,6 +68,22 @@ class ImageExpiry:
             dropped += await self._database.write(drop)
         return dropped
 
+    async def sweep_copies(self) -> int:
+        """Drop this data folder's copies of images that went at another worker; return how many."""
+        gone = await self._database.read(gone_images)
+        here = await asyncio.to_thread(lambda: [one for one in gone if self._images.path(one).exists()])
+        held = await asyncio.to_thread(self._held, here) if here else set()
+        drop = partial(self._drop_copies, copies=[sha256 for sha256 in here if sha256 not in held])
+        return await self._database.write(drop) if here else 0
+
+    def _drop_copies(self, to: Connection, copies: list[str]) -> int:
+        """Drop copies that nobody owns; within the one writer, as `_drop`."""
+        statement = "SELECT 1 FROM images WHERE sha256 = ? LIMIT 1"
+        unowned = [one for one in copies if to.execute(statement, (one,)).fetchone() is None]
+        for sha256 in unowned:
+            self._unlink(sha256)
+        return len(unowned)
+
     def _drop(self, to: Connection, images: list[Image], before: str, held: set[str]) -> int:
         """Drop images that nobody used since; within the one writer, so that no upload comes in between."""
         dropped = 0
@@ -78,6 +95,7 @@ class ImageExpiry:
             others = to.execute("SELECT 1 FROM images WHERE sha256 = ? LIMIT 1", (sha256,)).fetchone()
             if gone and others is None and sha256 not in held:
                 self._unlink(sha256)
+                mark_gone(to, sha256)
         return dropped
 
     def _unlink(self, sha256: str) -> None:
