@@ -176,6 +176,10 @@ async def _hop(url: str, policy: FetchPolicy, headers: Mapping[str, str]) -> Fet
                 failed = error
             except httpx.TimeoutException as error:
                 raise TimeoutError from error
+            except (
+                UnicodeError
+            ) as error:  # httpx reads where a reply redirects to, also when it does not follow
+                raise _leads_nowhere(url) from error
             except httpx.HTTPError as error:
                 raise unavailable(
                     f"{_shown(url)} could not be read to its end: {error}", help="Try again later."
@@ -220,9 +224,11 @@ def _next(url: str, target: httpx.URL, location: str) -> str:
     try:
         return str(target.join(location).copy_with(fragment=None))
     except (httpx.InvalidURL, ValueError) as error:
-        raise invalid_input(
-            f"{_shown(url)} redirects to what is not a URL", help="Check the address."
-        ) from error
+        raise _leads_nowhere(url) from error
+
+
+def _leads_nowhere(url: str) -> VidenceError:
+    return invalid_input(f"{_shown(url)} redirects to what is not a URL", help="Check the address.")
 
 
 def _check_status(url: str, reply: httpx.Response) -> None:
