@@ -23,7 +23,7 @@ from pydantic import Field, ValidationError
 
 from core.contracts import Contract
 from core.errors import invalid_input, not_found
-from evals.compare.rules import RunRules
+from evals.compare.rules import FamilyRules, RunRules
 from evals.paired import RESAMPLES, Paired, paired_difference
 
 SHIPPED = Path(__file__).with_name("gate.yaml")
@@ -110,15 +110,26 @@ def load_gate(path: Path | None) -> GateConfig:
     if not path.is_file():
         raise not_found(f"There is no gate file at {path}", help=f"See {SHIPPED}, which has every key.")
     try:
-        body: Any = yaml.safe_load(path.read_text()) or {}
-        return GateConfig.model_validate(body)
-    except yaml.YAMLError as error:
+        body: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return GateConfig.model_validate({} if body is None else body)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise invalid_input(f"{path} is not YAML: {error}", help="Mend the file.") from error
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"]) or "file"
-        known = ", ".join(GateConfig.model_fields)
-        raise invalid_input(f"{path}: {key}: {first['msg']}", help=f"Keys: {known}.") from error
+        raise invalid_input(
+            f"{path}: {key}: {first['msg']}", help=f"Keys there: {', '.join(_keys_beside(first['loc']))}."
+        ) from error
+
+
+def _keys_beside(place: tuple[int | str, ...]) -> list[str]:
+    """Return the keys that a gate file may have where something is wrong."""
+    model: type[Contract] = GateConfig
+    if place[:1] == ("runs",) and len(place) > 1:
+        model = FamilyRules if place[1] == "families" and len(place) > 3 else RunRules
+    elif place[:1] == ("promotion",) and len(place) > 1:
+        model = Promotion
+    return list(model.model_fields)
 
 
 def decide(config: GateConfig, base: Sequence[Judged], new: Sequence[Judged]) -> Decision:

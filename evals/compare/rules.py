@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, FiniteFloat
 
 from core.contracts import Contract
 from evals.compare.mde import POWER
@@ -11,7 +11,7 @@ from evals.compare.mde import POWER
 class FamilyRules(Contract):
     """Rules of one family, beside the comparison."""
 
-    floor: dict[str, float] = Field(
+    floor: dict[str, FiniteFloat] = Field(
         default_factory=dict,
         description="Metric to the least value of the new run (most, if lower is better).",
     )

@@ -40,13 +40,17 @@ def write_report(shown: Shown, path: Path, *, folders: Sequence[Path] = ()) -> N
     Raises:
         VidenceError: `unavailable` when it cannot be written.
     """
-    page = render_report(shown, folders=folders)
+    write_page(render_report(shown, folders=folders), path)
+
+
+def write_page(text: str, path: Path) -> None:
+    """Write a text into a file, and the folders above it; raises like `write_report`."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(page, encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise VidenceError(
-            "unavailable", f"{path} cannot be written: {error.strerror}", help="Give another -o FILE."
+            "unavailable", f"{path} cannot be written: {error.strerror}", help="Give another file."
         ) from error
 
 

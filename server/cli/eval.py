@@ -215,7 +215,7 @@ def gate(
     with handle_errors(as_json):
         from evals.gate import load_gate
 
-        _compare(base, new, load_gate(config), as_json)
+        _compare(base, new, load_gate(config), as_json, own_file=config is not None)
 
 
 @app.command()
@@ -243,7 +243,7 @@ def report(
     """
     with handle_errors(as_json):
         from evals.compare.decide import compare_runs
-        from evals.report.html import Shown, write_report
+        from evals.report.html import Shown, write_page, write_report
         from evals.report.markdown import summary_markdown
         from evals.run.file import read_run
 
@@ -256,8 +256,7 @@ def report(
         write_report(shown, page, folders=[path for path in (data, load_settings().root) if path])
         text = summary_markdown(found, compared)
         if markdown and str(markdown) != "-":
-            markdown.parent.mkdir(parents=True, exist_ok=True)
-            markdown.write_text(text, encoding="utf-8")
+            write_page(text, markdown)
         if as_json:
             emit_json({"output": str(page), "markdown": str(markdown) if markdown else None})
         elif markdown and str(markdown) == "-":
@@ -289,11 +288,15 @@ def trends(
             show_trends(runs, found)
 
 
-def _compare(base: Path, new: Path, rules: GateConfig, as_json: bool) -> None:
+def _compare(base: Path, new: Path, rules: GateConfig, as_json: bool, *, own_file: bool = False) -> None:
     from evals.compare.decide import compare_runs
+    from evals.compare.names import check_names
     from evals.run.file import read_run
 
-    found: Comparison = compare_runs(read_run(base), read_run(new), rules)
+    runs = read_run(base), read_run(new)
+    if own_file:
+        check_names(rules.runs, runs)
+    found: Comparison = compare_runs(*runs, rules)
     if as_json:
         emit_json(found.model_dump(mode="json"))
     else:

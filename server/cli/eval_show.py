@@ -21,7 +21,10 @@ _VERDICTS = {"regressed": "[red]regressed[/]", "improved": "[green]improved[/]",
 
 def show_suites(rows: Sequence[dict[str, Any]]) -> None:
     """Print the suites."""
-    table = Table("suite", "family", "samples", "what it measures")
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for name in ("suite", "family", "samples"):
+        table.add_column(name, overflow="fold", min_width=len(name))
+    table.add_column("what it measures")
     for row in rows:
         skipped = f"needs {row['missing']}" if row["missing"] else row["skipped"]
         count = f"[yellow]{escape(skipped)}[/]" if skipped else f"{row['samples']:,}"
@@ -33,7 +36,11 @@ def show_run(run: Run) -> None:
     """Print the figures of whole suites, and what went wrong."""
     summary = run.summary
     assert summary is not None
-    table = Table("suite", "metric", "samples", "value", "95% interval", "failed", "undefined")
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for name in ("suite", "metric"):
+        table.add_column(name, overflow="fold")
+    for name in ("samples", "value", "95% interval", "failed", "no value"):
+        table.add_column(name, justify="right", no_wrap=name in ("samples", "value", "95% interval"))
     for one in summary.figures:
         if one.by:
             continue
@@ -82,11 +89,10 @@ def _without_score(run: Run) -> list[tuple[str, int, str]]:
 def show_comparison(found: Comparison) -> None:
     """Print every part of a comparison, and why it did not pass."""
     out = out_console()
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("part", min_width=12, overflow="fold")
-    for name in ("samples", "base, new", "difference", "notices"):
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("part", overflow="fold")
+    for name in ("samples", "base, new", "difference", "notices", "verdict"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("")
     for one in found.parts:
         change = one.difference
         table.add_row(

@@ -10,6 +10,7 @@ import pytest
 from core.errors import VidenceError
 from evals.compare.decide import compare_runs, verdicts
 from evals.compare.mde import needed
+from evals.compare.names import check_names
 from evals.compare.pairs import Part
 from evals.compare.rules import FamilyRules, RunRules
 from evals.gate import GateConfig, load_gate
@@ -319,8 +320,37 @@ def test_the_gate_file_that_comes_along_is_read_and_a_wrong_key_is_named(tmp_pat
     shipped = load_gate(Path(__file__).resolve().parents[2] / "evals" / "gate.yaml")
     assert shipped.runs.max_errors == 0.02
     (tmp_path / "gate.yaml").write_text("runs: {families: {vqa: {flor: {accuracy: 0.5}}}}\n")
-    with pytest.raises(VidenceError, match=r"runs\.families\.vqa\.flor"):
+    with pytest.raises(VidenceError, match=r"runs\.families\.vqa\.flor") as raised:
         load_gate(tmp_path / "gate.yaml")
+    assert "floor, max_fall, ignore" in raised.value.help
+
+
+@pytest.mark.parametrize(
+    "text", [b"\xff\xfe\x00", b"- a\n", b"runs: {families: {vqa: {floor: {f1: .nan}}}}", b"0"]
+)
+def test_a_gate_file_that_is_none_is_an_error_that_names_it(tmp_path: Path, text: bytes) -> None:
+    (tmp_path / "gate.yaml").write_bytes(text)
+    with pytest.raises(VidenceError, match=r"gate\.yaml"):
+        load_gate(tmp_path / "gate.yaml")
+
+
+@pytest.mark.parametrize(
+    ("rules", "said"),
+    [
+        (RunRules(families={"sum": FamilyRules(max_fall=0.1)}), "family: sum"),
+        (RunRules(require=("rooting",)), "family: rooting"),
+        (RunRules(metrics=("acuracy",)), "metric: acuracy"),
+        (RunRules(families={"sums": FamilyRules(ignore=("acuracy",))}), "metric of sums: acuracy"),
+    ],
+)
+def test_a_gate_file_cannot_name_what_does_not_exist(rules: RunRules, said: str) -> None:
+    with pytest.raises(VidenceError, match=said):
+        check_names(rules, [a_run({"sums": np.ones(3)})])
+
+
+def test_a_gate_file_may_name_families_that_these_runs_lack() -> None:
+    named = {"sums": FamilyRules(ignore=("accuracy",)), "captioning": FamilyRules(max_fall=0.1)}
+    check_names(RunRules(families=named, metrics=("accuracy",)), [a_run({"sums": np.ones(3)})])
 
 
 def _with_another_suite(run: Run) -> Run:

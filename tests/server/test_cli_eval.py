@@ -9,9 +9,13 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from evals.run.registry import Registry
+from core.settings import Settings
+from evals.compare.decide import compare_runs
+from evals.run.registry import Place, Registry
+from evals.run.runner import run_suites
 from evals.run.sample import Output, Sample
 from server.cli.app import app
+from server.cli.eval_show import show_comparison, show_run, show_suites
 from tests.support.eval_suites import code, small_suite
 
 runner = CliRunner()
@@ -143,6 +147,35 @@ def test_trends_go_over_run_files(small, tmp_path: Path) -> None:
     status, body = call("trends", *files)
     assert status == 0
     assert sorted(point["value"] for point in body["trends"][0]["points"]) == [0.5, 1.0]
+
+
+def test_verdicts_and_names_are_whole_where_the_terminal_is_narrow(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    suite = small_suite("a_suite_of_many_sums", count=20)
+    found = run_suites([suite], Place(Settings()), tmp_path / "run.jsonl", identify=code)
+    compared = compare_runs(found, found)
+    part = compared.parts[0].model_copy(update={"n": 1092, "groups": 840, "verdict": "regressed"})
+    show_comparison(compared.model_copy(update={"parts": (part,)}))
+    assert "regressed" in capsys.readouterr().out
+    show_run(found)
+    named = {"name": suite.name, "family": "f" * 20, "description": "words " * 20}
+    show_suites([{**named, "samples": 1, "missing": "", "skipped": ""}])
+    assert "…" not in capsys.readouterr().out
+
+
+def test_a_slip_in_a_gate_file_and_a_report_that_cannot_be_written_are_errors_with_help(
+    small, tmp_path: Path
+) -> None:
+    good = run_file(tmp_path, small, "good.jsonl", 1.0)
+    rules = tmp_path / "gate.yaml"
+    rules.write_text("runs: {families: {sum: {max_fall: 0.1}}}\n")
+    status, body = call("gate", good, good, "--config", str(rules))
+    assert (status, body["error"]["kind"]) == (2, "invalid_input")
+    assert "sums" in body["error"]["help"]
+    status, body = call("report", good, "--markdown", str(Path(good) / "run.md"))
+    assert (status, body["error"]["kind"]) == (3, "unavailable")
 
 
 def test_people_see_tables_and_the_numbers_that_matter(small, tmp_path: Path) -> None:
