@@ -40,8 +40,8 @@ def prepared(
 ) -> Iterator[Prepared]:
     """Load samples and open solvers; close these at the end. Blocking.
 
-    A suite whose public set is missing, whose solver cannot be opened for want of a package, or that has no
-    samples is skipped, and the header names it.
+    A suite whose public set is missing or lacks a file, whose solver cannot be opened for want of a package,
+    or that has no samples is skipped, and the header names it.
 
     Raises:
         VidenceError: `unavailable` when no suite is left, naming what each one lacks; what a loader raises.
@@ -81,10 +81,10 @@ def _open(suite: Suite, place: Place, options: Options, stack: ExitStack) -> Rea
     def skip(reason: str, needs: str = "") -> Skip:
         return Skip(suite=suite.name, family=suite.family, needs=needs, reason=reason)
 
-    lack = suite.lack(place)
+    found, lack = suite.at_hand(place)
     if lack:
         return skip(lack, suite.missing(place))
-    samples = draw(suite.samples(place), options.limit)
+    samples = draw(found, options.limit)
     if not samples:
         return skip("it has no samples yet")
     try:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from core.contracts import ModelRef
-from core.errors import invalid_input, not_found
+from core.errors import VidenceError, invalid_input, not_found
 from core.settings import Settings
 from evals.run.sample import Output, Record, Sample
 
@@ -144,6 +144,23 @@ class Suite:
         if self.needs == ANY_SET and place.data is not None and place.data.is_dir():
             return ""
         return self.needs
+
+    def at_hand(self, place: Place) -> tuple[list[Sample], str]:
+        """Return the samples, or none and why it cannot run here: a public set may lack a file.
+
+        Raises:
+            VidenceError: As `samples`, for any other fault.
+        """
+        lack = self.lack(place)
+        if lack:
+            return [], lack
+        try:
+            return self.samples(place), ""
+        except (VidenceError, FileNotFoundError) as error:
+            gone = isinstance(error.__cause__ or error, FileNotFoundError)
+            if self.needs is None or not (gone or getattr(error, "kind", "") == "not_found"):
+                raise
+            return [], f"the public set {self.needs} is not whole: {error}"
 
     def samples(self, place: Place) -> list[Sample]:
         """Load and check the samples.

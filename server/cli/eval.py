@@ -59,13 +59,13 @@ def list_(data: Data = None, as_json: AsJson = False) -> None:
         place = _place(load_settings(), data)
         rows: list[dict[str, Any]] = []
         for suite in suites():
-            lack = suite.lack(place)
+            found, lack = suite.at_hand(place)
             rows.append(
                 {
                     "name": suite.name,
                     "family": suite.family,
                     "description": suite.description,
-                    "samples": 0 if lack else len(suite.samples(place)),
+                    "samples": len(found),
                     "needs": suite.needs,
                     "missing": suite.missing(place),
                     "skipped": lack,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,12 @@ from core.settings import Settings
 from evals.run.identity import code_identity, public_settings
 from evals.run.registry import Place, Registry, Scorer, Suite, suites
 from evals.run.runner import run_suites
-from evals.run.sample import Output
+from evals.run.sample import Output, Sample
 from evals.run.scorers import metric_scorer
 from evals.run.slices import figures
 from evals.suites.known_failures import make_suite
 from evals.suites.routing import routing
+from evals.suites.rows import public
 from tests.support.eval_suites import code, header, record, small_suite
 
 RULES = Place(Settings(router="rules"))
@@ -167,3 +169,33 @@ def test_code_is_named_by_its_files(tmp_path: Path) -> None:
     assert (first.commit, first.dirty) == ("", False)
     (tmp_path / "evals" / "a.py").write_text("2")
     assert code_identity(tmp_path).sha256 != first.sha256
+
+
+def _no_such_file(place: Place) -> list[Sample]:
+    return [Sample(id=path, suite="public", family="public", input={}) for path in (place.data / "x").open()]
+
+
+@pytest.mark.parametrize("load", [lambda place: public(place, "scifact/claims.jsonl"), _no_such_file])
+def test_a_public_set_that_lacks_a_file_is_skipped_by_name_and_the_other_suites_run(
+    tmp_path: Path, load
+) -> None:
+    (tmp_path / "scifact").mkdir()
+    place = Place(Settings(), tmp_path)
+    torn = replace(small_suite("public", needs="scifact"), load=load)
+    found = run_suites([torn, small_suite()], place, tmp_path / "run.jsonl", identify=code)
+    assert len(found.records) == 6
+    assert found.header.skipped[0].suite == "public"
+    assert "scifact is not whole" in found.header.skipped[0].reason
+    with pytest.raises(VidenceError, match="scifact is not whole") as raised:
+        run_suites([torn], place, tmp_path / "alone.jsonl", identify=code)
+    assert raised.value.kind == "unavailable"
+
+
+def test_a_broken_file_of_a_public_set_is_not_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "scifact").mkdir()
+    (tmp_path / "scifact" / "claims.jsonl").write_text("{")
+    torn = replace(
+        small_suite("public", needs="scifact"), load=lambda place: public(place, "scifact/claims.jsonl")
+    )
+    with pytest.raises(VidenceError, match="line 1"):
+        run_suites([torn, small_suite()], Place(Settings(), tmp_path), tmp_path / "run.jsonl", identify=code)
