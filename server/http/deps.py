@@ -6,10 +6,13 @@ from typing import Annotated
 
 from fastapi import Depends, Request, Security
 from fastapi.security import SecurityScopes
+from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
+from core.errors import VidenceError
 from server.context import ServerContext
 from server.http.caller import Caller
+from server.http.problem import document
 from server.security.identify import require
 from server.telemetry.scope import enter_owner
 
@@ -24,7 +27,11 @@ Context = Annotated[ServerContext, Depends(get_context)]
 
 
 async def get_caller(request: Request, context: Context, scopes: SecurityScopes) -> Caller:
-    """Return who calls; raises 401 without credentials, 403 without the permission, 429 over the rate."""
+    """Return who calls; raises 401 without credentials, 403 without the permission, 429 over the rate.
+
+    Or 503 while the database is away, before anything waits for it.
+    """
+    context.ledger.check()
     caller: Caller = getattr(request.state, "caller", None) or await context.identify(request)
     enter_owner(caller.owner)
     await context.rate.hit(caller.owner)
@@ -34,9 +41,14 @@ async def get_caller(request: Request, context: Context, scopes: SecurityScopes)
 
 
 async def admit(scope: Scope) -> None:
-    """Find out who sends a body before it is read; raises 401. `get_caller` uses what was found."""
+    """Find out who sends a body before it is read; raises 401 or 503. `get_caller` uses what was found."""
     context: ServerContext = scope["app"].state.context
-    scope.setdefault("state", {})["caller"] = await context.identify(Request(scope))
+    try:
+        context.ledger.check()
+        scope.setdefault("state", {})["caller"] = await context.identify(Request(scope))
+    except VidenceError as error:
+        # Of all that goes wrong while a body is read FastAPI lets only its own exception through.
+        raise HTTPException(document(error).status, error.message) from error
 
 
 Reads = Annotated[Caller, Security(get_caller, scopes=["read"])]

@@ -180,8 +180,8 @@ def _methods(app: FastAPI, request: Request) -> list[str]:
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return the `responses` of a route that may answer with these problem statuses.
 
-    Every route that asks who calls may refuse them, and may be called too often; one whose body may be too
-    large may also wait for it too long.
+    Every route that asks who calls may refuse them, may be called too often, and needs the database; one
+    whose body may be too large may also wait for it too long.
     """
     slow = {408} if 413 in statuses else set()
     return {
@@ -190,5 +190,5 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
             "description": _TITLES.get(_BY_STATUS.get(status, "invalid_input"), "Problem"),
             "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
         }
-        for status in sorted({*statuses, *slow, 401, 403, 429})
+        for status in sorted({*statuses, *slow, 401, 403, 429, 503})
     }

@@ -17,6 +17,7 @@ from server.runs.ledger import RunLedger
 from server.runs.records import Failure, LeaseLost, Run, Waiting
 from server.runs.recover import cut_off, missed, point_of
 from server.storage.image_files import ImageFiles
+from server.storage.sql import StoreAway
 from server.stream.events import Draft, InputRequiredData, RunErrorData, RunFinished
 from server.stream.log import EventLog
 from server.stream.outbox import Outbox
@@ -45,11 +46,14 @@ Outcome = RunResult | Waiting | VidenceError | None
 
 
 async def drive(run: Run, parts: Parts) -> Outcome:
-    """Run the graph from the last checkpoint on; only `LeaseLost` and a cancellation escape."""
+    """Run the graph from the last checkpoint on.
+
+    Only `LeaseLost`, `StoreAway` and a cancellation escape: with these the run has not ended.
+    """
     enter_run(run)
     try:
         return await _drive(run, parts)
-    except LeaseLost:
+    except (LeaseLost, StoreAway):
         raise
     except VidenceError as error:
         return error

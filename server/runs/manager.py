@@ -14,6 +14,7 @@ from core.settings import Settings
 from server.runs.execute import Outcome, Parts, conclude, drive
 from server.runs.records import Lease, LeaseLost, NewRun, Reply, Run, RunSpec
 from server.runs.recover import Presence, Unseen
+from server.storage.sql import StoreAway
 from server.stream.log import CANCELS
 from server.stream.wake import Wake, wait_for
 
@@ -215,12 +216,22 @@ class RunManager:
                 await self._parts.ledger.release([run])
         except LeaseLost:
             log.warning("Run %s was taken over by another worker", run.run_id)
+        except StoreAway as error:
+            log.warning("Run %s has to be continued: %s", run.run_id, error.message)
+            await self._give_back(run)
         except Exception:
             log.exception("The end of run %s could not be kept; its lease will run out", run.run_id)
         finally:
             del self._active[run.run_id]
             self._ends.notify(run.run_id)
             self._kick.set()
+
+    async def _give_back(self, run: Run) -> None:
+        """Let any worker continue a run once the database is back; else its lease runs out."""
+        try:
+            await self._parts.ledger.release([run])
+        except StoreAway:
+            log.warning("Run %s could not be given back; its lease will run out", run.run_id)
 
     def _stop_work(self, run_id: str) -> bool:
         """Cancel the work of a run that this worker executes; False when it executes none of that id."""

@@ -23,6 +23,10 @@ class Threads:
         self._database = database
         self._log = log
 
+    def check(self) -> None:
+        """Raise `unavailable` while the database is away: who asks now need not wait for that."""
+        self._database.check()
+
     async def create_thread(self, owner: str, thread_id: str, title: str) -> Thread:
         """Return the owner's thread, made when new."""
         await self._database.write(lambda to: ensure_thread(to, owner, thread_id, title, iso_now()))

@@ -64,16 +64,19 @@ class GroupedDatabase(ABC):
         assert self._readers is not None, "open() comes first"
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
 
-    def write_here(self, work: Work[T]) -> T:
-        """Do what `write` does from a thread, which waits for it."""
+    def write_here(self, work: Work[T], within_s: float | None = None) -> T:
+        """Do what `write` does from a thread, which waits for it; raises `TimeoutError` after so long."""
         done: Future[T] = Future()
         self._waiting.put((work, done))
-        return done.result()
+        return done.result(within_s)
 
-    def read_here(self, work: Work[T]) -> T:
-        """Do what `read` does from a thread, which waits for it."""
+    def read_here(self, work: Work[T], within_s: float | None = None) -> T:
+        """Do what `read` does from a thread, which waits for it; raises `TimeoutError` after so long."""
         assert self._readers is not None, "open() comes first"
-        return self._readers.submit(self._read, work).result()
+        return self._readers.submit(self._read, work).result(within_s)
+
+    def check(self) -> None:  # noqa: B027 - nothing to do is the rule
+        """Do nothing: what is on this machine is not away."""
 
     @abstractmethod
     def now(self) -> float:

@@ -7,18 +7,19 @@ because each worker commits what waits together; events, which are most of what 
 
 from __future__ import annotations
 
+import asyncio
 import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
-from core.errors import VidenceError, unavailable
+from core.errors import unavailable
 from server.clock import unix_now
 from server.storage.grouped import GroupedDatabase, Outcome, run_pieces
 from server.storage.schema import for_postgres
-from server.storage.sql import Cursor, Work
+from server.storage.sql import Connection, Cursor, StoreAway, Work
 
 if TYPE_CHECKING:
     import psycopg
@@ -31,6 +32,8 @@ LOCK = 0x76_69_64_65
 """The advisory lock of whoever writes."""
 PATIENCE_S = 10.0
 """How long statements wait for a server that is away, before what asked for them fails."""
+SILENCE_S = 3.0
+"""After so long without an answer to anything the server is taken to be away."""
 CONNECT_S = 5
 SESSION = (
     f"SET search_path TO {SCHEMA}",
@@ -56,10 +59,50 @@ class PostgresDatabase(GroupedDatabase):
         self._local = threading.local()
         self._held: list[psycopg.Connection[Any]] = []
         self._ahead_s = 0.0
+        # Since when something was asked and nothing was answered.
+        self._unheard_since: float | None = None
 
     def now(self) -> float:
         """Return seconds since 1970 by the server's clock, as it was at the last commit."""
         return unix_now() + self._ahead_s
+
+    def check(self) -> None:
+        """Raise `StoreAway` when the server was asked and has not answered for `SILENCE_S`."""
+        since = self._unheard_since
+        if since is not None and time.monotonic() - since > SILENCE_S:
+            raise away(TimeoutError("it does not answer"))
+
+    async def write(self, work: Work[T]) -> T:
+        """Do what is promised, within `PATIENCE_S`; raises `StoreAway`."""
+        piece: _Piece[T] = _Piece(work)
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                return await super().write(piece)
+        except TimeoutError as error:
+            raise piece.given_up(error) from error
+
+    async def read(self, work: Work[T]) -> T:
+        """Do what is promised, within `PATIENCE_S`; raises `StoreAway`."""
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                return await super().read(work)
+        except TimeoutError as error:
+            raise away(error) from error
+
+    def write_here(self, work: Work[T], within_s: float | None = PATIENCE_S) -> T:
+        """Do what is promised; raises `StoreAway`."""
+        piece: _Piece[T] = _Piece(work)
+        try:
+            return super().write_here(piece, within_s)
+        except TimeoutError as error:
+            raise piece.given_up(error) from error
+
+    def read_here(self, work: Work[T], within_s: float | None = PATIENCE_S) -> T:
+        """Do what is promised; raises `StoreAway`."""
+        try:
+            return super().read_here(work, within_s)
+        except TimeoutError as error:
+            raise away(error) from error
 
     def _prepare(self) -> None:
         import psycopg
@@ -101,7 +144,7 @@ class PostgresDatabase(GroupedDatabase):
         outcomes = run_pieces(Translating(connection), work)
         try:
             connection.execute("COMMIT")
-        except psycopg.OperationalError as error:
+        except psycopg.Error as error:
             # It may have been kept or not, so that it must not be done again.
             raise away(error) from error
         return outcomes
@@ -114,17 +157,26 @@ class PostgresDatabase(GroupedDatabase):
         import psycopg
 
         deadline = time.monotonic() + PATIENCE_S
+        if self._unheard_since is None:
+            self._unheard_since = time.monotonic()
         while True:
             try:
-                return use(self._connection())
-            except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-                self._drop()
+                found = use(self._connection())
+            except psycopg.Error as error:
+                # Of a session that it ended (one that slept) the server tells by an error of its own.
+                broken = isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError))
+                broken = self._drop() or broken
+                if not broken:
+                    raise
                 if time.monotonic() > deadline:
                     raise away(error) from error
                 time.sleep(0.2)
             except BaseException:
                 self._drop()  # whatever it was, no transaction stays open
                 raise
+            else:
+                self._unheard_since = None
+                return found
 
     def _connection(self) -> psycopg.Connection[Any]:
         found: psycopg.Connection[Any] | None = getattr(self._local, "connection", None)
@@ -133,12 +185,16 @@ class PostgresDatabase(GroupedDatabase):
             self._held.append(found)
         return found
 
-    def _drop(self) -> None:
-        found = getattr(self._local, "connection", None)
-        if found is not None:
-            self._local.connection = None
-            self._held.remove(found)
-            found.close()
+    def _drop(self) -> bool:
+        """Let go of this thread's connection; return whether it was broken."""
+        found: psycopg.Connection[Any] | None = getattr(self._local, "connection", None)
+        if found is None:
+            return False
+        broken = found.broken
+        self._local.connection = None
+        self._held.remove(found)
+        found.close()
+        return broken
 
     def _close(self) -> None:
         while self._held:
@@ -162,6 +218,25 @@ def connect(url: str) -> psycopg.Connection[Any]:
     for statement in SESSION:
         connection.execute(statement)
     return connection
+
+
+class _Piece(Generic[T]):
+    """A piece of work whose caller may give up before it is begun: then it is not done."""
+
+    def __init__(self, work: Work[T]) -> None:
+        self._work = work
+        self._unwanted = False
+
+    def __call__(self, to: Connection) -> T:
+        """Do the work; the lock of whoever writes is held."""
+        if self._unwanted:
+            raise away(TimeoutError("nobody waits any more"))
+        return self._work(to)
+
+    def given_up(self, error: TimeoutError) -> StoreAway:
+        """Note that nobody waits any more; return what the caller is told."""
+        self._unwanted = True
+        return away(error)
 
 
 class Translating:
@@ -195,9 +270,9 @@ class Row(tuple[Any, ...]):
         return iter(self.places)
 
 
-def away(error: Exception) -> VidenceError:
+def away(error: Exception) -> StoreAway:
     """Return the error of a server that cannot be reached; it names no address, which may hold a password."""
-    return unavailable(
+    return StoreAway(
         f"PostgreSQL cannot be reached: {_first_line(error)}",
         help="Start it, or change VIDENCE_SERVER_DATABASE_URL; empty keeps everything in the data folder.",
     )

@@ -11,14 +11,14 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata
 from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
-from psycopg import AsyncConnection, AsyncCursor
+from psycopg import AsyncConnection, AsyncCursor, InterfaceError, OperationalError
 from psycopg.errors import DivisionByZero, PipelineAborted
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool
 
 from server.runs.records import LeaseLost, Run
 from server.storage import fence
-from server.storage.postgres import CONNECT_S, LOCK, SESSION, text_of, translated
+from server.storage.postgres import CONNECT_S, LOCK, PATIENCE_S, SESSION, away, text_of, translated
 from server.storage.schema import for_postgres
 from server.telemetry.scope import RUN
 
@@ -62,6 +62,8 @@ class FencedSaver(AsyncPostgresSaver):
             if run is not None and DivisionByZero in (type(error), type(error.__context__)):
                 raise LeaseLost(run.run_id) from error
             raise
+        except (OperationalError, InterfaceError) as error:
+            raise away(error) from error
 
     async def aput(
         self,
@@ -85,6 +87,8 @@ async def open_saver(url: str) -> AsyncIterator[FencedSaver]:
         max_size=POOL,
         open=False,
         configure=_configure,
+        timeout=PATIENCE_S,
+        reconnect_timeout=PATIENCE_S,  # it tries ever more seldom; who asks after that begins anew
         check=AsyncConnectionPool.check_connection,  # one that a restart of the server broke is replaced
         kwargs={
             "autocommit": True,

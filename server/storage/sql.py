@@ -9,7 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol, TypeVar
 
+from core.errors import VidenceError
+
 T = TypeVar("T")
+
+
+class StoreAway(VidenceError):  # noqa: N818 - it is what happened, not a fault
+    """The database cannot be reached; what was asked of it was not done, or nobody knows."""
+
+    def __init__(self, message: str, help: str) -> None:
+        super().__init__("unavailable", message, help=help, retryable=True)
 
 
 class Cursor(Protocol):
@@ -70,6 +79,10 @@ class SqlDatabase(Protocol):
     @property
     def waiting(self) -> int:
         """How many pieces of work wait for the writer."""
+        ...
+
+    def check(self) -> None:
+        """Raise `StoreAway` when nothing was heard of the database for a while."""
         ...
 
     def now(self) -> float:

@@ -1,18 +1,20 @@
-"""Two workers on PostgreSQL and Redis, as if on two hosts: one is killed, or Redis goes away for a while."""
+"""Two workers on PostgreSQL and Redis, as if on two hosts: one is killed, or a store is away for a while."""
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from tests.support.live_server import ended, start, stream, until
 from tests.support.mortal_server import Mother, Nursery
-from tests.support.postgres import postgres_server
+from tests.support.postgres import mortal_postgres, postgres_server
 from tests.support.server_load import check, kill_at_random, outlive_a_sleeper, under_load
 from tests.support.shared_stores import RedisServer, fresh_database, redis_server
 
@@ -43,18 +45,23 @@ def redis(tmp_path: Path) -> Iterator[RedisServer]:
 
 @pytest.fixture
 def workers(tmp_path: Path, mother: Mother, postgres: str, redis: RedisServer) -> Iterator[list[Nursery]]:
-    """Two workers with data folders of their own: nothing but the two servers is shared."""
-    with fresh_database(postgres) as url:
-        stores = {"calls": tmp_path / "calls", "database_url": url, "redis_url": redis.url}
-        found = [Nursery(tmp_path / name, mother, **stores) for name in ("one", "two")]
+    with fresh_database(postgres) as url, two_workers(tmp_path, mother, url, redis) as found:
+        yield found
+
+
+@contextlib.contextmanager
+def two_workers(home: Path, mother: Mother, url: str, redis: RedisServer) -> Iterator[list[Nursery]]:
+    """Yield workers with data folders of their own: nothing but the two servers is shared."""
+    stores: dict[str, Any] = {"calls": home / "calls", "database_url": url, "redis_url": redis.url}
+    found = [Nursery(home / name, mother, **stores) for name in ("one", "two")]
+    for worker in found:
+        worker.start()
+    try:
+        yield found
+    finally:
+        redis.signal(signal.SIGCONT)
         for worker in found:
-            worker.start()
-        try:
-            yield found
-        finally:
-            redis.signal(signal.SIGCONT)
-            for worker in found:
-                worker.kill()
+            worker.kill()
 
 
 def test_one_of_two_workers_killed_under_load_every_accepted_run_ends_once(workers: list[Nursery]) -> None:
@@ -91,6 +98,37 @@ def test_redis_killed_and_back_after_ten_seconds_loses_and_doubles_nothing(
     load = under_load(workers, away)
     assert load.refused[503]
     assert set(check(load, workers[1])) == {"done"}
+
+
+@pytest.mark.parametrize("how", ["stopped", "killed"])
+def test_postgresql_away_for_ten_seconds_under_load_loses_and_doubles_nothing(
+    tmp_path: Path, mother: Mother, redis: RedisServer, how: str
+) -> None:
+    with (
+        mortal_postgres() as server,
+        fresh_database(server.url) as url,
+        two_workers(tmp_path, mother, url, redis) as workers,
+    ):
+
+        def away() -> None:
+            time.sleep(0.5)
+            if how == "stopped":
+                server.signal(signal.SIGSTOP)
+            else:
+                server.kill()
+            time.sleep(AWAY_S)
+            if how == "stopped":
+                server.signal(signal.SIGCONT)
+            else:
+                server.start()
+            time.sleep(2)
+
+        load = under_load(workers, away)
+        assert load.refused[503], "new runs are refused while they cannot be kept"
+        for worker in workers:
+            with httpx.Client(base_url=worker.url, timeout=20) as client:
+                until(lambda: client.post("/v1/runs", json={"question": "Back?"}).status_code == 202, 60)
+        assert set(check(load, workers[1])) == {"done"}
 
 
 def test_accepted_runs_end_while_redis_is_away_and_are_told_when_it_is_back(

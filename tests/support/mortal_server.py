@@ -179,8 +179,12 @@ def _journalled(life: Life, run_id: str, text: str) -> bool:
         import psycopg
 
         statement = "SELECT 1 FROM vidence.journal WHERE run_id = %s AND position(%s IN body) > 0"
-        with psycopg.connect(life.database_url) as connected:
-            return connected.execute(statement, (run_id, text)).fetchone() is not None
+        while True:
+            try:
+                with psycopg.connect(life.database_url) as connected:
+                    return connected.execute(statement, (run_id, text)).fetchone() is not None
+            except psycopg.OperationalError:
+                time.sleep(0.2)  # the tool itself needs no database
     connection = sqlite3.connect(Path(life.home) / "runs.db", timeout=30)
     try:
         statement = "SELECT 1 FROM journal WHERE run_id = ? AND instr(body, ?)"
