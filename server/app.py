@@ -55,6 +55,7 @@ from server.security.headers import SecurityHeaders
 from server.security.identify import open_identify
 from server.security.keys import KeyStore
 from server.security.limits import RateLimit
+from server.security.origin import OwnPages
 from server.storage.housekeeping import images_needed, keep_house
 from server.storage.image_expiry import ImageExpiry
 from server.storage.image_files import ImageFiles
@@ -127,6 +128,8 @@ def create_app(
         patience_s=settings.server_body_patience_s,
         admit=admit,
     )
+    if settings.server_auth == "none":
+        app.add_middleware(OwnPages, allowed=settings.server_cors_origins)
     app.add_middleware(SecurityHeaders)
     if settings.server_cors_origins:
         app.add_middleware(

@@ -7,11 +7,12 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 from pydantic import BaseModel, Field
 
+from core.errors import VidenceError
 from server.http.bodies import Body
 from server.http.deps import Context, ManagesKeys
 from server.http.problem import documented
 from server.security.keys import ApiKey
-from server.security.roles import Permission, Role
+from server.security.roles import ROLES, Permission, Role
 
 router = APIRouter(tags=["keys"])
 
@@ -45,11 +46,26 @@ class KeyList(BaseModel):
 
 @router.post("/apikeys", status_code=201, responses=documented(401, 403, 413, 422, 429))
 async def create_key(body: NewKey, context: Context, caller: ManagesKeys) -> MadeKey:
-    """Make a key. Its text is in this answer and nowhere else."""
+    """Make a key. Its text is in this answer and nowhere else; it allows no more than the caller may do."""
+    beyond = (ROLES[body.role] & frozenset(body.scopes or ROLES[body.role])) - caller.permissions
+    if beyond:
+        raise VidenceError(
+            "blocked",
+            f"The key would allow what its maker may not do: {', '.join(sorted(beyond))}",
+            help="Give it fewer scopes, or ask an admin whose key has all of them.",
+        )
     key, secret = await context.keys.create(
         body.name, body.owner or caller.owner, body.role, scopes=body.scopes, days=body.days
     )
-    await context.audit.append(caller.actor, "key.created", key.key_id, owner=key.owner, role=key.role)
+    await context.audit.append(
+        caller.actor,
+        "key.created",
+        key.key_id,
+        owner=key.owner,
+        role=key.role,
+        scopes=list(key.scopes),
+        expires_at=key.expires_at,
+    )
     return MadeKey(key=key, secret=secret)
 
 

@@ -214,6 +214,18 @@ def test_keys_made_and_revoked_over_http_are_in_the_audit_log(
     assert client.get("/v1/audit/check", headers=admin).json()["ok"]
 
 
+def test_a_key_makes_none_that_allows_more_than_itself(server: tuple[httpx.Client, dict[str, str]]) -> None:
+    client, keys = server
+    narrow = {"name": "narrow", "role": "admin", "scopes": ["keys", "read"]}
+    made = client.post("/v1/apikeys", json=narrow, headers=bearer(keys["admin"])).json()
+    holder = bearer(made["secret"])
+    for more in ({"role": "admin"}, {"role": "viewer"}, {"role": "admin", "scopes": ["audit"]}):
+        reply = client.post("/v1/apikeys", json={"name": "more", **more}, headers=holder)
+        assert (reply.status_code, reply.json()["code"]) == (403, "blocked"), more
+    less = {"name": "less", "role": "viewer", "scopes": ["read"]}
+    assert client.post("/v1/apikeys", json=less, headers=holder).status_code == 201
+
+
 def test_too_many_requests_are_refused_with_the_time_to_wait(tmp_path: Path) -> None:
     with live(tmp_path, server_requests_per_minute=5) as client:
         codes = [client.get("/v1/runs", headers={"x-owner": "a"}).status_code for _ in range(7)]
@@ -241,6 +253,23 @@ def test_a_page_elsewhere_gets_nothing_from_a_server_without_keys(tmp_path: Path
     with live(tmp_path, server_cors_origins=("https://app.example",)) as client:
         reply = client.get("/v1/runs", headers={"Origin": "https://app.example"})
         assert reply.headers["access-control-allow-origin"] == "https://app.example"
+
+
+def test_a_page_elsewhere_changes_nothing_on_a_server_without_keys(tmp_path: Path) -> None:
+    """A browser sends a form or an image without asking the server; it says where they come from."""
+    mine, page = "http://127.0.0.1:9", "https://page.example"
+    with live(tmp_path, server_cors_origins=(mine,)) as client:
+
+        def asked(site: str, origin: str) -> int:
+            headers = {"sec-fetch-site": site, "origin": origin, "content-type": "application/json"}
+            return client.post("/v1/threads", content=b"{}", headers=headers).status_code
+
+        assert asked("cross-site", page) == asked("same-site", "http://localhost:3000") == 403
+        assert asked("same-origin", str(client.base_url)) == asked("none", "") == 201
+        assert asked("cross-site", mine) == 201
+        looked = client.get("/v1/threads", headers={"sec-fetch-site": "cross-site", "origin": page})
+        assert looked.status_code == 200
+        assert "access-control-allow-origin" not in looked.headers
 
 
 def test_only_this_machine_is_served_without_keys() -> None:
