@@ -9,12 +9,17 @@ from collections.abc import Awaitable, Callable
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.memory import give_back
-from server.http.problem import Problem, respond
+from server.http import problem
+from server.http.problem import Problem
+from server.openai_api import failures
 
 Admit = Callable[[Scope], Awaitable[None]]
+_OPENAI = "/chat/completions"
+_HELP = "Scale images down, or raise VIDENCE_SERVER_MAX_BODY_BYTES."
 LARGE = 4_000_000
 """Bytes of a body after which free memory is given back."""
 LEAST_RATE = 10_000
@@ -46,7 +51,7 @@ class BodyLimit:
             return
         declared = Headers(scope=scope).get("content-length", "")
         if declared.isdecimal() and int(declared) > self._limit:
-            await respond(self._problem(Request(scope).url.path))(scope, receive, send)
+            await self._refusal(Request(scope).url.path)(scope, receive, send)
             return
         began = time.monotonic()
         seen, more = 0, True
@@ -68,20 +73,27 @@ class BodyLimit:
             more = message["type"] == "http.request" and message.get("more_body", False)
             seen += len(message.get("body", b""))
             if seen > self._limit:
-                raise HTTPException(413, f"The body is over the limit of {self._limit:,} bytes")
+                raise self._too_large()
             return message
 
         await self._app(scope, counted, send)
         if seen > LARGE:
             await asyncio.to_thread(give_back)
 
-    def _problem(self, path: str) -> Problem:
-        return Problem(
-            type="urn:vidence:problem:too_large",
-            title="The request is too large",
-            status=413,
-            detail=f"The body is over the limit of {self._limit:,} bytes",
-            code="too_large",
-            help="Scale images down, or raise VIDENCE_SERVER_MAX_BODY_BYTES.",
-            instance=path,
+    def _too_large(self) -> HTTPException:
+        return HTTPException(413, f"The body is over the limit of {self._limit:,} bytes. {_HELP}")
+
+    def _refusal(self, path: str) -> Response:
+        """Answer in the shape of the address: OpenAI's clients read their own."""
+        if path.endswith(_OPENAI):
+            return failures.respond(self._too_large())
+        return problem.respond(
+            Problem(
+                type="urn:vidence:problem:too_large",
+                title="The request is too large",
+                status=413,
+                detail=str(self._too_large().detail),
+                code="too_large",
+                instance=path,
+            )
         )

@@ -30,6 +30,8 @@ _TYPES = {
     429: "rate_limit_error",
 }
 _SERVER = "server_error"
+_CODES = {401: "unauthenticated", 408: "timeout", 413: "too_large", 429: "rate_limited", 503: "unavailable"}
+"""Of failures that are known by their status alone; the words are those of problem documents."""
 
 
 class OpenAiRoute(APIRoute):
@@ -84,7 +86,8 @@ def described(error: BaseException) -> tuple[int, ErrorBody]:
         return 400, ErrorBody(message=text, type=_TYPES[400], param=param or None, code="invalid_input")
     if isinstance(error, HTTPException):
         kind = _TYPES.get(error.status_code, _SERVER)
-        return error.status_code, ErrorBody(message=str(error.detail), type=kind)
+        code = _CODES.get(error.status_code)
+        return error.status_code, ErrorBody(message=str(error.detail), type=kind, code=code)
     if not isinstance(error, VidenceError):
         log.error("A chat completion failed", exc_info=error)
     known = failure_of(error)

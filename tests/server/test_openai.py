@@ -103,6 +103,22 @@ def test_models_are_listed_and_an_unknown_one_is_not_found(client: openai.OpenAI
         client.chat.completions.create(model="gpt-4", messages=user("What is it?"))
 
 
+def test_a_body_that_is_too_large_is_told_in_the_protocols_shape(tmp_path: Path) -> None:
+    body = {"model": "vidence", "messages": user("a" * 2_000)}
+    with live(tmp_path, server_max_body_bytes=1_000) as server:
+        told = server.post("/v1/chat/completions", json=body)
+        counted = server.post(
+            "/v1/chat/completions",
+            content=iter([told.request.content]),
+            headers={"content-type": "application/json"},
+        )
+        for reply in (told, counted):
+            assert reply.status_code == 413
+            error = reply.json()["error"]
+            assert (error["type"], error["code"]) == ("invalid_request_error", "too_large")
+            assert "VIDENCE_SERVER_MAX_BODY_BYTES" in error["message"]
+
+
 @pytest.mark.parametrize(
     ("param", "value"),
     [
