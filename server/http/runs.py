@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Response
@@ -19,6 +21,9 @@ from server.stream.sse import open_stream, position
 router = APIRouter(tags=["runs"])
 
 MAX_WAIT_S = 300.0
+CANCEL_S = 1.0
+"""How long a request to cancel waits for the run's end, to tell of it."""
+LOOK_S = 0.02
 _STREAM: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The run's events; their schema is at /v1/events/schema.",
@@ -101,8 +106,13 @@ async def stream_run(
 @router.post("/runs/{run_id}/cancel", status_code=202, responses=documented(404, 422))
 async def cancel_run(run_id: str, context: Context, caller: Asks) -> RunView:
     """Stop a run; a second time, or after its end, changes nothing."""
-    await context.manager.cancel(caller.owner, run_id)
-    return await _view(context, await context.manager.wait(caller.owner, run_id, 1.0))
+    run = await context.manager.cancel(caller.owner, run_id)
+    deadline = time.monotonic() + CANCEL_S
+    while not run.ended and (left := deadline - time.monotonic()) > 0:
+        run = await context.manager.wait(caller.owner, run_id, left)
+        if run.status == "input_required":  # for such a run nothing is waited for
+            await asyncio.sleep(LOOK_S)
+    return await _view(context, run)
 
 
 @router.post("/runs/{run_id}/resume", status_code=202, responses=documented(404, 409, 413, 422))
