@@ -7,6 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import FileResponse
+from pydantic import ValidationError
 
 from core.errors import invalid_input
 from server.context import ServerContext
@@ -44,9 +45,11 @@ async def upload_image(request: Request, context: Context, caller: Asks) -> Imag
     if kind == "application/json":
         try:
             source = ImageSource.model_validate_json(body)
-        except ValueError as error:
+        except ValidationError as error:
+            first = error.errors(include_input=False)[0]
+            where = ".".join(str(part) for part in first["loc"])
             raise invalid_input(
-                f"Not an image source: {error}", help="Give one of data_url and url."
+                f"{where or 'body'}: {first['msg']}", help="Give one of data_url, image_id and url."
             ) from error
         return _view(context, await stored(context, caller.owner, source))
     if not body:

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from core.settings import Settings
+from server.http.jobs import _page
 from server.jobs.records import Job
 from server.jobs.runner import JobRunner
 from server.jobs.store import JobStore
@@ -40,6 +41,20 @@ def ended(client: httpx.Client, job_id: str) -> dict[str, Any]:
 
     found: dict[str, Any] = until(look, 120)
     return found
+
+
+def test_a_character_between_two_pieces_of_a_log_is_told_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "aé…𝄞" * 20
+    path = tmp_path / "log"
+    path.write_text(text, encoding="utf-8")
+    for size in range(4, 12):
+        monkeypatch.setattr("server.http.jobs.LOG_PAGE", size)
+        told, after = "", 0
+        while (piece := _page(path, after)).next > after:
+            told, after = told + piece.text, piece.next
+        assert told == text
 
 
 def test_two_evaluations_run_and_are_compared(client: httpx.Client) -> None:
