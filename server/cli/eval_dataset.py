@@ -97,6 +97,7 @@ def create(
         images = ImageStore.of(settings)
         with open_past(settings) as past:
             rated = list(past.ratings.all(since=rules.since))
+            past.bring_images(sha256 for item in rated for sha256 in item.run.images)
             made = make_lines(name, rated, images, trained, rules, _collections(past.runs))
         found = write_set(
             output,

@@ -53,7 +53,7 @@ def cycle(
                 settings,
                 read,
                 registry,
-                lambda: open_ratings(settings),
+                lambda: open_ratings(settings, images=not dry_run),
                 max_seconds=max_seconds,
                 progress=progress,
             )

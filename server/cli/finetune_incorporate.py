@@ -84,7 +84,7 @@ def incorporate(
         report = make(
             settings.root,
             request,
-            lambda: open_ratings(settings),
+            lambda: open_ratings(settings, images=True),
             open_queue(settings),
             open_images(settings),
             habits,

@@ -87,7 +87,9 @@ def fill(
         queue = open_queue(settings)
         with open_past(settings) as past:
             results = list(past.runs.all())
-            counts = queue.add(from_runs(results, past.ratings.all(), unsure=unsure))
+            found = list(from_runs(results, past.ratings.all(), unsure=unsure))
+            past.bring_images(item.image_sha256 for item in found if item.image_sha256)
+            counts = queue.add(found)
         skipped: list[str] = []
         if pool is not None:
             answerer = open_answerer(settings)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from core.contracts import RunResult
 from core.feedback_store import FeedbackStore, Ratings
+from core.images import ImageStore
 from core.run_store import SqliteRunStore
 from core.settings import Settings
 from server.storage.sql import Work
 
 if TYPE_CHECKING:
     from server.storage.grouped import GroupedDatabase
+    from server.storage.image_files import ImageFiles
 
 T = TypeVar("T")
 PAGE = 500
@@ -100,10 +102,16 @@ class FinishedRuns:
 
 @dataclass(frozen=True)
 class Past:
-    """What was answered, and what people said about it."""
+    """What was answered, and what people said about it; `files` are the images that workers share, if any."""
 
     ratings: Ratings
     runs: FinishedRuns
+    files: ImageFiles | None = None
+
+    def bring_images(self, hashes: Iterable[str]) -> None:
+        """Write images that the data folder lacks into it, where PostgreSQL has them."""
+        if self.files is not None:
+            asyncio.run(self.files.bring(list(hashes)))  # read before the loop, which nothing may block
 
 
 @contextmanager
@@ -121,23 +129,30 @@ def open_past(settings: Settings) -> Iterator[Past]:
         places: list[Results] = []
         if (own := settings.root / "runs.db").is_file():
             places.append(stack.enter_context(closing(SqliteRunStore(own))))
-        ratings: Ratings
         if settings.server_database_url:
             from server.storage.feedback import SharedFeedback
+            from server.storage.image_files import ImageFiles
 
             database = stack.enter_context(_opened(settings))
             places.append(ServerResults(database.read_here))
-            ratings = SharedFeedback(database)
+            files = ImageFiles(ImageStore.of(settings), database)
+            yield Past(SharedFeedback(database), FinishedRuns(places), files)
         else:
             places += stack.enter_context(_server_file(settings.root / "server.db"))
             ratings = stack.enter_context(closing(FeedbackStore.under(settings.root)))
-        yield Past(ratings, FinishedRuns(places))
+            yield Past(ratings, FinishedRuns(places))
 
 
 @contextmanager
-def open_ratings(settings: Settings) -> Iterator[Ratings]:
-    """Open the ratings alone; raises what `open_past` does."""
+def open_ratings(settings: Settings, *, images: bool = False) -> Iterator[Ratings]:
+    """Open the ratings alone, with `images` once the images that they are about are in the data folder.
+
+    Raises:
+        VidenceError: What `open_past` raises.
+    """
     with open_past(settings) as past:
+        if images:
+            past.bring_images(sha256 for item in past.ratings.all() for sha256 in item.run.images)
         yield past.ratings
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,12 +12,17 @@ from typing import Any
 
 import httpx
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
-from core.contracts import RunResult
+from core.contracts import RunResult, SubQuestion
 from core.errors import EXIT_UNAVAILABLE
+from core.feedback_store import RatedRun
+from core.images import ImageStore
 from core.run_store import SqliteRunStore
+from core.settings import load_settings
 from server.cli.app import app
+from server.storage.offline import open_ratings
 from tests.finetune.test_cycle import workshop
 from tests.support.hash_embedder import HashEmbedder
 from tests.support.live_server import ended, live, start, until
@@ -138,6 +144,45 @@ def test_what_the_server_exports_makes_the_same_data_elsewhere(
     assert here["rows"] == 3
     arguments = ("--from", str(exported), "--no-confirmed", "--out", "corrected")
     assert call("finetune", "incorporate", *arguments)[1]["rows"] == 2
+
+
+def test_images_of_what_was_rated_or_unsure_are_brought_from_where_they_were_uploaded(
+    client: httpx.Client, isolated_home: Path, tmp_path: Path
+) -> None:
+    def uploaded(colour: str) -> str:
+        content = io.BytesIO()
+        Image.new("RGB", (40, 30), colour).save(content, "PNG")
+        headers = {"content-type": "image/png"}
+        return str(client.post("/v1/images", content=content.getvalue(), headers=headers).json()["image_id"])
+
+    def rate(run_id: str, image: str) -> None:
+        run = RatedRun(run_id=run_id, question="What colour is it?", short_answer="blue", images=(image,))
+        with open_ratings(settings) as ratings:
+            ratings.put(run, "down", correction="red")
+
+    settings = load_settings()
+    images = ImageStore.of(settings)
+    red = uploaded("red")
+    rate("r1", red)
+    here = images.path(red).exists()
+    workshop(tmp_path).registry.close()
+    assert call("finetune", "cycle", str(tmp_path / "cycle.yaml"), "--dry-run")[0] == 0
+    assert images.path(red).exists() == here, "a plan writes nothing"
+    made = call("eval", "dataset", "create", "march", "-o", str(tmp_path / "march"))[1]
+    assert (made["samples"], made["aside"]) == (1, {})
+    rate("r2", uploaded("green"))
+    made = call("finetune", "incorporate", "--from", "feedback", "--out", "new")[1]
+    assert (made.get("rows"), made.get("left_out")) == (2, {}), made
+    blue = uploaded("blue")
+    look = SubQuestion(id="s1", question="?", action="look", args={"image": blue, "question": "?"})
+    mine = RunResult(
+        run_id="mine", thread_id="t", status="abstained", profile="general", question="?", plan=(look,)
+    )
+    store = SqliteRunStore(isolated_home / "runs.db")
+    asyncio.run(store.put_result("mine", "t", mine.model_dump_json()))
+    store.close()
+    assert call("finetune", "queue", "fill")[1]["added"] == 1
+    assert images.path(blue).exists()
 
 
 @pytest.mark.server
