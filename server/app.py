@@ -149,7 +149,7 @@ def create_app(
     for router in ROUTERS:
         app.include_router(router, prefix="/v1")
         app.include_router(router, prefix="/api/v1", include_in_schema=False)
-    openapi.install(app)
+    openapi.install(app, keys=settings.server_auth == "keys")
     return app
 
 

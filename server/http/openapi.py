@@ -9,19 +9,48 @@ from fastapi import FastAPI
 
 from server.http.examples import EXAMPLES, INLINE, PARAMETERS
 from server.http.problem import MEDIA_TYPE
+from server.security.access import permissions
 
 _END = re.compile(r"\.\s|\.$|[;:\n]")
 METHODS = ("get", "post", "put", "patch", "delete")
 
 
-def install(app: FastAPI) -> None:
-    """Let the application describe itself with summaries and examples."""
+_KEYS = {
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "A key (`vidence keys create`), or a token of the OpenID provider of the settings.",
+    },
+    "key": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "A key, as of `bearer`."},
+}
+"""How a caller says who it is; asked for where `server_auth` is `keys`."""
+
+
+def install(app: FastAPI, *, keys: bool = False) -> None:
+    """Let the application describe itself with summaries and examples.
+
+    Args:
+        app: With all its routes.
+        keys: Whether callers need a key: operations then say so, with the permission that they ask for.
+    """
     describe = app.openapi
 
     def openapi() -> dict[str, Any]:
-        return app.openapi_schema or completed(describe())
+        return app.openapi_schema or secured(completed(describe()), permissions(app), keys)
 
     app.openapi = openapi  # type: ignore[method-assign]
+
+
+def secured(spec: dict[str, Any], asked: dict[tuple[str, str], str], keys: bool) -> dict[str, Any]:
+    """Return a description that says which permission each operation asks for, and how a key is sent."""
+    spec["components"]["securitySchemes"] = _KEYS
+    for (method, path), permission in asked.items():
+        operation = spec["paths"].get(path, {}).get(method.lower())
+        if operation is not None:
+            operation["x-permission"] = permission
+            if keys:
+                operation["security"] = [{name: [permission]} for name in _KEYS]
+    return spec
 
 
 def completed(spec: dict[str, Any]) -> dict[str, Any]:

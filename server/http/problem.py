@@ -135,6 +135,11 @@ def install(app: FastAPI) -> None:
         first = wrong[0]
         detail = f"{first.where}: {first.message}"
         help = "See the request's schema in /openapi.json."
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if first.where == "body" and not kind.endswith("json"):
+            help = (
+                f"It came as `{kind[:100] or 'nothing'}`: send JSON, with `content-type: application/json`."
+            )
         return respond(_problem("invalid_input", 422, detail, request.url.path, help=help, errors=wrong))
 
     async def plain(request: Request, error: Exception) -> Response:

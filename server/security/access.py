@@ -35,7 +35,7 @@ running server with keys (`VIDENCE_SERVER_AUTH=keys`). Each route also answers u
 `401`: the server does not know who calls. `403`: the key's role or its scopes lack the permission. `yes`: the
 request is taken. Another owner's things are not found (`404`), whatever the role; `404 (image_id)`: so is an
 image of another that a body names. `own`: a list of the caller's own things. `shared`: with all who have the
-permission.
+permission. `/openapi.json` is open to everybody, as it is in the source.
 
 """
 
@@ -69,6 +69,16 @@ def rows(app: FastAPI) -> list[Row]:
         for method in sorted(route.methods or ())
     ]
     return sorted(found, key=lambda row: (row.path, row.method))
+
+
+def permissions(app: FastAPI) -> dict[tuple[str, str], str]:
+    """Return the permission of every route that asks for one, by its method and address."""
+    return {
+        (method, route.path): asked
+        for route in iter_route_contexts(app.routes)
+        if isinstance(route.original_route, APIRoute) and route.path and (asked := _permission(route))
+        for method in route.methods or ()
+    }
 
 
 def table(app: FastAPI) -> str:

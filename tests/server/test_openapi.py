@@ -83,3 +83,20 @@ def test_streams_and_pictures_are_not_told_as_json() -> None:
     assert told["GET /v1/runs/{run_id}/events"] == {"text/event-stream"}
     assert told["GET /v1/images/{image_id}"] == {"image/png"}
     assert "text/event-stream" in told["POST /v1/chat/completions"]
+
+
+def test_with_keys_every_operation_says_how_to_send_one_and_what_it_must_allow() -> None:
+    described = create_app(Settings(server_auth="keys")).openapi()
+    schemes = set(described["components"]["securitySchemes"])
+    for name in OPERATIONS:
+        method, path = name.split()
+        operation = described["paths"][path][method.lower()]
+        asked = operation.get("security", [])
+        if name in PUBLIC:
+            assert asked == []
+            continue
+        assert {scheme for choice in asked for scheme in choice} == schemes, name
+        assert {scope for choice in asked for scopes in choice.values() for scope in scopes} == {
+            operation["x-permission"]
+        }
+        assert "security" not in OPERATIONS[name], "a server without keys asks for none"

@@ -104,6 +104,8 @@ def test_failures_of_every_kind_are_problem_documents(client: httpx.Client) -> N
         "invalid_input",
     )
     assert problem(client.get("/v1/runs?limit=0"), 422, "invalid_input")["errors"]
+    form = client.post("/v1/runs", content=b'{"question": "a"}', headers={"content-type": "text/plain"})
+    assert "application/json" in problem(form, 422, "invalid_input")["help"]
 
 
 def test_a_body_over_the_limit_is_refused_before_it_is_read(tmp_path: Path) -> None:
