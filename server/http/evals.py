@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter
 from pydantic import BaseModel, Field, StringConstraints
 
-from core.errors import VidenceError
+from core.errors import VidenceError, invalid_input
 from server.context import ServerContext
 from server.http.bodies import Body
 from server.http.deps import Context, Evaluates
@@ -117,8 +117,16 @@ async def compare(body: CompareRequest, context: Context, caller: Evaluates) -> 
     for job_id in (body.base, body.new):
         job = await own_job(context, caller, job_id, "eval")
         if job.status != "done":
-            raise VidenceError(
-                "blocked", f"Evaluation {job_id} is {job.status}", help="Wait for its end.", retryable=True
+            if job.status in ("queued", "running"):
+                raise VidenceError(
+                    "blocked",
+                    f"Evaluation {job_id} is {job.status}",
+                    help="Wait for its end.",
+                    retryable=True,
+                )
+            raise invalid_input(
+                f"Evaluation {job_id} is {job.status}",
+                help=f"See /v1/eval/results/{job_id}/log, and run it again.",
             )
 
     def work() -> dict[str, Any]:

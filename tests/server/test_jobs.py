@@ -75,6 +75,14 @@ def test_two_evaluations_run_and_are_compared(client: httpx.Client) -> None:
     assert client.get(f"/v1/eval/results/{pair['base']}/log?after={log['next']}").json()["text"] == ""
 
 
+def test_an_evaluation_that_failed_is_not_waited_for(client: httpx.Client) -> None:
+    failed = ended(client, begun(client, "/v1/eval/run", {"suites": ["scifact"]})["job_id"])["job"]
+    assert failed["status"] == "failed"
+    reply = client.post("/v1/eval/compare", json={"base": failed["job_id"], "new": failed["job_id"]})
+    assert (reply.status_code, reply.json().get("retryable", False)) == (422, False)
+    assert "log" in reply.json()["help"]
+
+
 @pytest.mark.parametrize("suites", [["nothing"], ["--help"], ["dataset:nothing"], []])
 def test_a_suite_that_is_not_there_is_refused_at_once(client: httpx.Client, suites: list[str]) -> None:
     assert client.post("/v1/eval/run", json={"suites": suites}).status_code in (404, 422)
