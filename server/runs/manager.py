@@ -123,7 +123,14 @@ class RunManager:
             task.add_done_callback(self._aside.discard)
 
     async def cancel(self, owner: str, run_id: str) -> Run:
-        """Stop a run for good; a second time changes nothing. Raises `not_found`."""
+        """Stop a run for good; a second time changes nothing. Raises `not_found`.
+
+        What this worker does for it stops before that is written: should the process die in between, nobody
+        was told that it is cancelled, and it is continued like any other.
+        """
+        here = self._active.get(run_id)
+        if here is not None and here.run.owner == owner:
+            self._stop_work(run_id)
         run = await self._parts.ledger.request_cancel(run_id, owner)
         if run is None:
             raise unknown_run(run_id)
@@ -238,8 +245,9 @@ class RunManager:
         active = self._active.get(run_id)
         if active is None:
             return False
-        active.cancelled = True
-        active.work.cancel()
+        if not active.cancelled:  # a second cancellation would cut its cleaning up short
+            active.cancelled = True
+            active.work.cancel()
         return True
 
     async def _schedule(self) -> None:

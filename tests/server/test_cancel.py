@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import sqlite3
 import threading
@@ -17,6 +18,8 @@ from core.run_store import SqliteRunStore
 from core.settings import Settings
 from models.hub import ModelHub
 from models.worker import WorkerProcess
+from server.runs.ledger import RunLedger
+from server.runs.records import Run
 from tests.support.fakes import FakeSearch, fake_services
 from tests.support.live_server import (
     SlowSearch,
@@ -71,6 +74,42 @@ def test_a_cancelled_run_writes_nothing_more_and_starts_no_tool(tmp_path: Path) 
         assert (again.status_code, again.json()["status"]) == (202, "cancelled")
         assert stream(client, run_id) == events
         assert chat(client, thread_id="t")[-1].data["data"]["status"] == "done", "the thread is free again"
+
+
+class Stoppable(FakeSearch):
+    """Searches until it is cancelled."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stopped = threading.Event()
+
+    async def run(self, args: Any, context: Any) -> Any:
+        await super().run(args, context)
+        try:
+            await asyncio.sleep(60)
+        finally:
+            self.stopped.set()
+
+
+def test_the_work_stops_before_the_wish_to_cancel_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tool, write = Stoppable(), RunLedger.request_cancel
+
+    async def slow(self: RunLedger, run_id: str, owner: str) -> Run | None:
+        if owner != "eve":
+            assert await asyncio.to_thread(tool.stopped.wait, 20), "the work went on until it was written"
+        return await write(self, run_id, owner)
+
+    monkeypatch.setattr(RunLedger, "request_cancel", slow)
+    with live(tmp_path, tool=tool) as client:
+        run_id = start(client)["run_id"]
+        until(lambda: len(tool.calls) == 2)
+        foreign = client.post(f"/v1/runs/{run_id}/cancel", headers={"x-owner": "eve"})
+        assert foreign.status_code == 404
+        assert not tool.stopped.wait(0.1)
+        assert client.post(f"/v1/runs/{run_id}/cancel").json()["status"] == "cancelled"
+        assert stream(client, run_id)[-1].data["data"]["status"] == "cancelled"
 
 
 def test_a_queued_run_and_one_that_waits_for_a_reply_can_be_cancelled(
