@@ -28,11 +28,12 @@ def clarifying_question(view: PlanView) -> InputRequired:
     stem = view.question.stem
     if not view.images and _ABOUT_IMAGE.search(stem):
         return InputRequired(
-            question="Which image do you mean? None came with the question: add it with --image."
+            question="Which image do you mean? None came with the question: ask again with it "
+            "(on the command line, --image)."
         )
     if len(view.images) == 1 and _COMPARES.search(stem):
         return InputRequired(
-            question="What should the image be compared with? Add a second one with --image, or describe it."
+            question="What should the image be compared with? Describe it, or ask again with both images."
         )
     if len(view.images) > 1:
         options = (*(f"Image {number}" for number in range(1, len(view.images) + 1)), "All of them")
@@ -53,8 +54,8 @@ def missing(view: PlanView, *, unknowable: bool = False) -> str:
     tried = [item for item in view.subquestions if item.tool]
     if not tried:
         return (
-            "There is nothing to find the answer in: no image and no collection was given. Add one with "
-            "--image or --collection."
+            "There is nothing to find the answer in: no image and no collection was given. Ask again with "
+            "one (on the command line, --image or --collection)."
         )
     failed = {
         item.tool: _WHY[view.errors[item.id]]

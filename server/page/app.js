@@ -5,7 +5,7 @@ import { Turn, make, sourceView } from "/page/view.js";
 
 const $ = (id) => document.getElementById(id);
 const log = $("log");
-const state = { images: [], thread: "", run: "", waiting: "", stop: null };
+const state = { images: [], sent: [], thread: "", run: "", waiting: "", stop: null };
 
 const tell = (text) => ($("status").textContent = text);
 
@@ -55,8 +55,10 @@ function showThumb(id, url) {
 
 async function ask(question) {
   const collections = $("collections").value.split(/[,\s]+/).filter(Boolean);
+  // A reply is text: with an image that was added since, a new question takes the place of the one that waits.
+  const replies = state.waiting && state.images.every((id) => state.sent.includes(id));
   const started = await guarded(() =>
-    state.waiting
+    replies
       ? api.resumeRun(state.waiting, question)
       : api.startRun({
           question,
@@ -64,15 +66,17 @@ async function ask(question) {
           ...($("profile").value ? { profile: $("profile").value } : {}),
           collections,
           ...(state.thread ? { thread_id: state.thread } : {}),
+          ...(state.waiting ? { multitask: "interrupt" } : {}),
         }),
   );
   if (!started) return;
-  const turn = new Turn(question, state.waiting ? [] : started.images);
+  if (!replies) state.sent = [...state.images];
+  const turn = new Turn(question, replies ? [] : started.images);
   $("hello")?.remove();
   log.append(turn.element);
   turn.element.scrollIntoView({ block: "nearest" });
   $("question").value = "";
-  const after = state.waiting ? state.seen : 0;
+  const after = replies ? state.seen : 0;
   state.waiting = "";
   state.thread = started.thread_id;
   await follow(turn, started.run_id, after);
@@ -253,7 +257,7 @@ document.addEventListener("keydown", (event) => {
 });
 $("stop").addEventListener("click", () => void stopRun());
 $("new").addEventListener("click", () => {
-  Object.assign(state, { thread: "", waiting: "", images: [] });
+  Object.assign(state, { thread: "", waiting: "", images: [], sent: [] });
   $("images").replaceChildren();
   log.replaceChildren();
   tell("A new conversation.");

@@ -166,7 +166,7 @@ async def test_a_comparison_asks_the_same_of_both():
 @pytest.mark.parametrize(
     ("question", "kinds", "expected"),
     [
-        ("What is in this picture?", (), "add it with --image"),
+        ("What is in this picture?", (), "ask again with it"),
         ("What does it say on it?", ("document", "document"), "Which image"),
         ("Compare it with the other scan.", ("scan",), "compared with"),
         ("When does it end?", (), "refer to"),

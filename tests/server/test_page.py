@@ -159,6 +159,22 @@ def test_a_question_back_is_answered_by_its_option(page: Any) -> None:
     assert page.locator("article.turn").count() == 2
 
 
+def test_an_image_added_to_a_question_back_is_sent_with_the_question_anew(
+    page: Any, server: httpx.Client, picture: Path
+) -> None:
+    """A reply is text and would lose it."""
+    ask(page, "ask me something")
+    page.get_by_role("button", name="b", exact=True).wait_for()
+    page.locator("#file").set_input_files(picture)
+    page.get_by_role("button", name="Remove").wait_for()
+    ask(page, "What is it?")
+    page.get_by_text("The answer is there.").wait_for()
+    newest, waiting = server.get("/v1/runs?limit=2").json()["runs"]
+    assert (newest["question"], len(newest["images"])) == ("What is it?", 1)
+    assert waiting["status"] == "cancelled"
+    assert waiting["thread_id"] == newest["thread_id"]
+
+
 def test_an_answer_is_rated_and_corrected(page: Any, server: httpx.Client) -> None:
     turn = ask(page)
     turn.get_by_role("button", name="Wrong").click()
