@@ -28,6 +28,8 @@ FIXED = OWN / "fixed_questions.jsonl"
 FIXED_UNANSWERABLE = OWN / "fixed_unanswerable.jsonl"
 _ROOT = Path(__file__).resolve().parents[2]
 _DOCUMENTS = ("README.md", "docs")
+SCALES = ("ece", "brier", "aurc", "e_aurc", "coverage_at_risk")
+"""What is measured of confidence."""
 
 
 @lru_cache(maxsize=8192)  # measures over a whole run ask for the same pairs again and again
@@ -89,6 +91,17 @@ def _supporting(sample: Sample) -> list[str]:
     return list(sample.target["passages"])
 
 
+def _accepted(sample: Sample) -> list[str]:
+    return list(sample.target["answers"])
+
+
+LIKENESS = tuple(
+    metric_scorer(name, lambda sample, output: said(output), _accepted, judged=False)
+    for name in ("exact_match", "token_f1", "anls")
+)
+"""How near short answers come to accepted ones, where there are any."""
+
+
 def confidences(scale: str) -> Scorer:
     """Return a corpus scorer of confidence against being right, over what was answered."""
     from evals.metrics.registry import get_metric
@@ -135,8 +148,8 @@ def library_asker(bench: Bench) -> Asking:
         metric_scorer("citation_recall", _cited, _supporting, judged=False),
         replace(INVENTED, judged=True),
         ANSWERED,
-        confidences("ece"),
-        confidences("aurc"),
+        *LIKENESS,
+        *(confidences(scale) for scale in SCALES),
     ),
 )
 def answers(place: Place) -> Iterator[Sample]:
@@ -180,7 +193,7 @@ def _fixed_asker(bench: Bench) -> Asking:
     needs="sroie",
     timeout_s=300.0,
     open_solver=asker(_fixed_asker, "ocr"),
-    scorers=(RIGHT, QUIET, INVENTED, ANSWERED, confidences("ece"), confidences("aurc")),
+    scorers=(RIGHT, QUIET, INVENTED, ANSWERED, *LIKENESS, *(confidences(scale) for scale in SCALES)),
 )
 def fixed_questions(place: Place) -> Iterator[Sample]:
     """50 questions on receipts, charts and our documents, and 20 that those do not answer."""

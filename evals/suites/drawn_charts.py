@@ -214,6 +214,14 @@ def _right(sample: Sample, output: Output) -> float:
     return float(len(told) == 1 and abs(told[0] - value) <= _NEAR * abs(value))
 
 
+def _told(sample: Sample, output: Output) -> str:
+    return said(output)
+
+
+def _gold(sample: Sample) -> list[str]:
+    return list(sample.target["answers"])
+
+
 @suite(
     "drawn_chart_questions",
     family="charts",
@@ -222,6 +230,8 @@ def _right(sample: Sample, output: Output) -> float:
     open_solver=asker(_asker, "ocr"),
     scorers=(
         Scorer("answer_right", _right, version="2", help="Says the place, or a value within 5%."),
+        metric_scorer("relaxed_accuracy", _told, _gold, judged=False),
+        metric_scorer("numeric_match", _told, _gold, judged=False),
         INVENTED,
         ANSWERED,
     ),

@@ -61,6 +61,7 @@ def judged(
 SCORERS = (
     metric_scorer("ndcg@10"),
     metric_scorer("recall@5", judged=False),
+    metric_scorer("precision@5", judged=False),
     metric_scorer("mrr", judged=False),
     metric_scorer("recall@100", judged=False),
 )

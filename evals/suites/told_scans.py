@@ -17,6 +17,7 @@ from evals.made.values import sentence
 from evals.metrics.lists import item_f1
 from evals.run.registry import Place, Scorer, suite
 from evals.run.sample import Output, Sample
+from evals.run.scorers import metric_scorer
 from evals.run.solver import function_solver
 
 _COUNT = 132
@@ -61,6 +62,18 @@ def _f1(sample: Sample, output: Output) -> float | None:
     return float(not found) if not there else item_f1(list(found), list(there))
 
 
+def _found(sample: Sample, output: Output) -> list[str]:
+    return list(output.answer["detected_items"])
+
+
+def _there(sample: Sample) -> list[str]:
+    return list(sample.target["items"])
+
+
+def _level(sample: Sample, output: Output) -> str:
+    return str(output.answer["risk_level"])
+
+
 def _same(sample: Sample, output: Output, *, name: str) -> float:
     return float(output.answer[name] == sample.target[name])
 
@@ -92,6 +105,9 @@ def _verdict(there: Sequence[str], declared: Sequence[str]) -> dict[str, Any]:
         Scorer(
             "items_f1", _f1, judged=False, help="F1 of the items; an empty bag is right when none is named."
         ),
+        metric_scorer("items_micro_f1", _found, _there, judged=False),
+        metric_scorer("items_macro_f1", _found, _there, judged=False),
+        metric_scorer("under_called", _level, lambda sample: sample.target["risk_level"], judged=False),
         Scorer("declaration_right", _declared, judged=False, help="Whether it matches the declaration."),
     ),
 )

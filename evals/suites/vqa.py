@@ -137,6 +137,10 @@ SCORERS = (
         judged=False,
         help="Says that it cannot answer, which is wrong here.",
     ),
+    *(  # most answers are one word: these follow from the first measure
+        metric_scorer(name, _said, _accepted, judged=False)
+        for name in ("relaxed_accuracy", "anls", "token_f1", "rouge_l", "sentence_bleu")
+    ),
 )
 
 

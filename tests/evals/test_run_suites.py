@@ -199,3 +199,29 @@ def test_a_broken_file_of_a_public_set_is_not_passed_over(tmp_path: Path) -> Non
     )
     with pytest.raises(VidenceError, match="line 1"):
         run_suites([torn, small_suite()], Place(Settings(), tmp_path), tmp_path / "run.jsonl", identify=code)
+
+
+def test_the_measures_that_users_ask_for_are_taken_by_suites_that_need_no_public_set() -> None:
+    taken = {one.metric for suite in suites() if suite.needs is None for one in suite.scorers}
+    retrieval = {"ndcg@10", "mrr", "recall@5", "precision@5"}
+    answers = {
+        "exact_match",
+        "token_f1",
+        "anls",
+        "relaxed_accuracy",
+        "numeric_match",
+        "rouge_l",
+        "sentence_bleu",
+    }
+    trust = {"ece", "brier", "aurc", "e_aurc", "coverage_at_risk", "citation_precision", "citation_recall"}
+    rest = {
+        "cider_d",
+        "cer",
+        "wer",
+        "fields",
+        "items_micro_f1",
+        "under_called",
+        "macro_f1",
+        "decomposition_f1",
+    }
+    assert retrieval | answers | trust | rest <= taken

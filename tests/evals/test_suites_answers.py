@@ -98,6 +98,9 @@ def test_an_answer_scores_by_what_it_says_and_by_what_it_cites() -> None:
         "citation_recall": 1.0,
         "invented": 0.5,
         "answered": 1.0,
+        "exact_match": 0.0,
+        "token_f1": 0.0,
+        "anls": 0.0,
     }
     silent = scores(suites.answers, said("1871", "abstained", reason="too little"))
     assert (silent["answer_right"], silent["answered"]) == (0.0, 0.0)
