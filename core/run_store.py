@@ -69,6 +69,10 @@ class RunStore(Protocol):
         """Keep the finished result of a run as JSON."""
         ...
 
+    def forget(self, run_id: str) -> None:
+        """Drop all that is kept of a run. Blocking."""
+        ...
+
 
 class MemoryRunStore:
     """A store for one process, for runs without a checkpointer and for tests."""
@@ -179,6 +183,17 @@ class SqliteRunStore:
     async def put_result(self, run_id: str, thread_id: str, body: str) -> None:
         """Keep a finished result."""
         await asyncio.to_thread(self._write_result, run_id, thread_id, body)
+
+    def forget(self, run_id: str) -> None:
+        """Drop all that is kept of a run. Blocking."""
+        with self._lock:
+            connection = self._open()
+            with connection:
+                for table in ("journal", "evidence", "runs"):
+                    connection.execute(f"DELETE FROM {table} WHERE run_id = ?", (run_id,))
+        self._begun.pop(run_id, None)
+        for key in [key for key in list(self._recent) if key[0] == run_id]:
+            self._recent.pop(key, None)
 
     def journalled_calls(self, run_id: str) -> list[str]:
         """Return the tools journalled for a run, in order (for reports and tests)."""

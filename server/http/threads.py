@@ -61,15 +61,15 @@ async def thread_history(
 
 @router.delete("/threads/{thread_id}", status_code=204, responses=documented(404, 409, 422, 503))
 async def delete_thread(thread_id: ThreadId, context: Context, caller: Asks) -> Response:
-    """Forget a thread with its runs, events and checkpoints; not while one of its runs is open."""
+    """Forget a thread with its runs and all that they found; not while one of its runs is open."""
     if not context.engine.ready.is_set():
         raise VidenceError(
             "unavailable", "The server is still starting", help="Try again soon.", retryable=True
         )
-    key = await context.ledger.delete_thread(caller.owner, thread_id)
-    if key is None:
+    gone = await context.ledger.delete_thread(caller.owner, thread_id)
+    if gone is None:
         raise _unknown(thread_id)
-    await context.engine.forget(key)
+    await context.engine.forget(*gone)
     return Response(status_code=204)
 
 

@@ -135,9 +135,11 @@ class Engine:
         """Return evidence of a run by id."""
         return await self.services.store.get_evidence(run_id, ids)
 
-    async def forget(self, thread_key: str) -> None:
-        """Delete a thread's checkpoints."""
+    async def forget(self, thread_key: str, run_ids: Sequence[str]) -> None:
+        """Delete a thread's checkpoints, and what its runs found and answered."""
         await self._saver.adelete_thread(thread_key)
+        for run_id in run_ids:
+            await asyncio.to_thread(self.services.store.forget, run_id)
 
     def _config(self, thread_key: str) -> dict[str, Any]:
         return {

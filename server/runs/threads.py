@@ -46,19 +46,22 @@ class Threads:
         rows = await self._database.read(lambda to: to.execute(statement, (owner, limit, offset)).fetchall())
         return [Thread(**row) for row in rows]
 
-    async def delete_thread(self, owner: str, thread_id: str) -> str | None:
-        """Forget a thread with its runs and events; return its key, or None when there is none.
+    async def delete_thread(self, owner: str, thread_id: str) -> tuple[str, list[str]] | None:
+        """Forget a thread with its runs, their evidence and events.
+
+        Returns:
+            Its key and the ids of its runs, or None when there is no such thread.
 
         Raises:
             VidenceError: `blocked` while one of its runs is open.
         """
 
-        def work(to: Connection) -> tuple[str | None, list[str]]:
+        def work(to: Connection) -> tuple[str, list[str]] | None:
             row = to.execute(
                 "SELECT key FROM threads WHERE owner = ? AND thread_id = ?", (owner, thread_id)
             ).fetchone()
             if row is None:
-                return None, []
+                return None
             key = str(row[0])
             runs = to.execute("SELECT run_id, status FROM runs WHERE thread_key = ?", (key,)).fetchall()
             if any(run["status"] in ("queued", "running", "input_required") for run in runs):
@@ -69,14 +72,15 @@ class Threads:
                     retryable=True,
                 )
             ids = [str(run["run_id"]) for run in runs]
-            for table in ("owed", "events", "streams", "results", "runs"):
+            for table in ("owed", "events", "streams", "journal", "evidence", "results", "runs"):
                 to.executemany(f"DELETE FROM {table} WHERE run_id = ?", [(id_,) for id_ in ids])
             to.execute("DELETE FROM threads WHERE key = ?", (key,))
             return key, ids
 
-        key, gone = await self._database.write(work)
-        await self._log.forget(gone)
-        return key
+        gone = await self._database.write(work)
+        if gone is not None:
+            await self._log.forget(gone[1])
+        return gone
 
 
 def ensure_thread(to: Connection, owner: str, thread_id: str, title: str, now: str) -> str:

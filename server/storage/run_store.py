@@ -65,6 +65,11 @@ class SqlRunStore:
     async def put_result(self, run_id: str, thread_id: str, body: str) -> None:
         """Do nothing: the ledger keeps it with the run's end, and the last checkpoint holds it too."""
 
+    def forget(self, run_id: str) -> None:
+        """Drop what is in memory; the rows go with the thread, in its transaction (`server.runs.threads`)."""
+        for key in [key for key in list(self._recent) if key[0] == run_id]:
+            self._recent.pop(key, None)
+
     def _remember(self, run_id: str, items: Iterable[Evidence]) -> None:
         for item in items:
             self._recent[run_id, item.id] = item

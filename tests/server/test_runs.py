@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import io
+import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -210,6 +211,34 @@ def test_threads_are_made_listed_and_forgotten(client: httpx.Client) -> None:
     problem(client.get(f"/v1/threads/{thread_id}"), 404, "not_found")
     problem(client.get(f"/v1/runs/{run_id}"), 404, "not_found")
     problem(client.get(f"/v1/runs/{run_id}/events"), 404, "not_found")
+
+
+def test_nothing_of_a_forgotten_thread_is_left_in_the_data_folder(tmp_path: Path) -> None:
+    with live(tmp_path) as client:
+        gone, other = start(client, "How many quaggas?"), start(client, "How many zebras?")
+        for run in (gone, other):
+            assert ended(client, run["run_id"])["status"] == "done"
+        assert client.delete(f"/v1/threads/{gone['thread_id']}").status_code == 204
+        left = kept_text(tmp_path)
+        assert other["run_id"] in left
+        assert "zebras" in left
+        assert gone["run_id"] not in left
+        assert "quaggas" not in left
+        assert client.get(f"/v1/runs/{other['run_id']}").json()["result"]["citations"]
+
+
+def kept_text(home: Path) -> str:
+    """Return all rows of all databases of a data folder; checkpoints as far as they are text."""
+    rows: list[str] = []
+    for path in home.glob("*.db"):
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+            for (table,) in tables:
+                for row in connection.execute(f"SELECT * FROM {table}"):
+                    rows += [
+                        str(cell, errors="replace") if isinstance(cell, bytes) else str(cell) for cell in row
+                    ]
+    return "\n".join(rows)
 
 
 def test_an_image_is_kept_by_its_hash_in_each_of_its_forms(client: httpx.Client) -> None:

@@ -218,8 +218,20 @@ def test_a_server_over_any_stores_answers_remembers_and_keeps_its_audit_log(sett
         assert client.get("/v1/threads").json()["threads"][0]["thread_id"] == "later"
         assert client.delete("/v1/threads/t").status_code == 204
         assert client.get(f"/v1/runs/{run_id}/events").status_code == 404
+        assert asyncio.run(kept_of(settings, run_id)) == 0
         assert client.get("/v1/feedback").status_code == 200  # an export is noted in the audit log
         assert client.get("/v1/audit/check").json()["ok"]
+
+
+async def kept_of(settings: Settings, run_id: str) -> int:
+    """Return how many rows the server's database has of a run."""
+    tables = ("runs", "results", "events", "streams", "owed", "journal", "evidence")
+    counts = " + ".join(f"(SELECT count(*) FROM {table} WHERE run_id = :run)" for table in tables)
+    async with open_stores(settings) as stores:
+        row = await stores.database.read(
+            lambda to: to.execute(f"SELECT {counts}", {"run": run_id}).fetchone()
+        )
+    return int(row[0])
 
 
 @pytest.mark.server
