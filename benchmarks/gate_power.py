@@ -1,6 +1,6 @@
 """What the gate of evals notices: falls caught, false alarms, and the samples that a suite needs.
 
-    python -m benchmarks.gate_power --run RUN.jsonl [--fall 0.2] [--family F]... [--seeds 20] [--churn 0.05]
+    python -m benchmarks.gate_power --run RUN.jsonl [--fall 0.2] [--family F]... [--seeds 20] [--way W]
     python -m benchmarks.gate_power [--families 20] [--samples 120] [--seeds 200] [-o FILE]
 
 With `--run` falls are planted in a real run file, in each family by itself (`benchmarks.planted_falls`),
@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.common import Figures, add_output_options, print_figures
-from benchmarks.planted_falls import Table, families, plant, together
+from benchmarks.planted_falls import WAYS, Table, families, plant, together
 from evals.compare.decide import FALLS, verdicts
 from evals.compare.mde import needed
 from evals.compare.pairs import Part
@@ -97,6 +97,7 @@ def measure_run(args: argparse.Namespace) -> tuple[Figures, bool]:
         "runs": [str(path) for path in args.run],
         "parts": table.count,
         "fall": args.fall,
+        "way": args.way,
         "churn": args.churn,
         "seeds": args.seeds,
         "families": rows,
@@ -115,7 +116,7 @@ def _has_less(fell: dict[str, float], fall: float) -> bool:
 def _planted(run: Run, table: Table, name: str, args: argparse.Namespace) -> Figures:
     caught = 0
     for seed in range(args.seeds):
-        new = table.version(np.random.default_rng(seed), args.churn, name, args.fall)
+        new = table.version(np.random.default_rng(seed), args.churn, name, args.fall, args.way)
         caught += name in table.refused(new)
     units = {
         suite.name: len({one.sample.unit for one in run.records if one.sample.suite == suite.name})
@@ -138,6 +139,7 @@ def main() -> int:
     parser.add_argument("--config", type=Path, help="a gate file; by default the one that ships")
     parser.add_argument("--fall", type=float, default=0.2, help="of the mean, in each suite of a family")
     parser.add_argument("--family", action="append", help="only this one; repeatable")
+    parser.add_argument("--way", choices=WAYS, default=WAYS[0], help="which samples lose first")
     parser.add_argument("--pairs", type=int, default=200, help="of equally good versions")
     parser.add_argument("--families", type=int, default=20)
     parser.add_argument("--samples", type=int, default=120, help="of each family")

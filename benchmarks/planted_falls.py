@@ -8,7 +8,8 @@ that means stay as they are in expectation and no more.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,13 +21,15 @@ from evals.compare.pairs import pair_runs, pooled
 from evals.gate import GateConfig
 from evals.run.file import Run
 from evals.run.header import MetricHeader, SuiteHeader
-from evals.run.sample import Record
+from evals.run.sample import Record, Sample
 from evals.run.scores import sample_scores
 from evals.run.summary import Summary
 
 Key = tuple[str, str]
 Scores = dict[str, float | None]
 Array = NDArray[np.float64]
+WAYS = ("random", "worst", "best", "kinds", "groups")
+"""Which samples lose first: any, those that score least or most, a kind after another, the largest groups."""
 
 
 def together(runs: Sequence[Run]) -> Run:
@@ -179,6 +182,7 @@ class Table:
                 self.suites[suite.name] = {
                     "family": suite.family, "parts": mine, "values": np.stack(columns, axis=1),
                     "lead": [part.metric for part in mine].index(lead[0]), "up": lead[1].higher_is_better,
+                    "samples": [scores[suite.name][key][0].sample for key in rows],
                 }  # fmt: skip
                 for part, column in zip(mine, columns, strict=True):
                     assert np.array_equal(part.base, column[~np.isnan(column)]), part.metric
@@ -187,9 +191,9 @@ class Table:
         self._still = [part for part in every if part.whole is not None or part.suite not in self.suites]
 
     def version(
-        self, rng: np.random.Generator, share: float, family: str = "", fall: float = 0.0
+        self, rng: np.random.Generator, share: float, family: str = "", fall: float = 0.0, way: str = WAYS[0]
     ) -> dict[str, Array]:
-        """Return other scores: changed by chance everywhere, and fallen in one family."""
+        """Return other scores: changed by chance everywhere, and fallen in one family, in one of `WAYS`."""
         found = {}
         for name, suite in self.suites.items():
             values = suite["values"].copy()
@@ -199,7 +203,8 @@ class Table:
                 both = ~np.isnan(other) & ~np.isnan(values[place])
                 values[place][both] = other[both]
             if suite["family"] == family:
-                _fall(values[:, suite["lead"]], fall, 0.0 if suite["up"] else 1.0, rng)
+                column, worst = values[:, suite["lead"]], 0.0 if suite["up"] else 1.0
+                _fall(column, fall, worst, losing_order(column, suite["samples"], worst, way, rng))
             found[name] = values
         return found
 
@@ -237,11 +242,27 @@ def _column(
     return column
 
 
-def _fall(column: Array, fall: float, worst: float, rng: np.random.Generator) -> None:
-    """Let samples at random lose what they have, in place, until the mean has fallen so far."""
-    known = np.flatnonzero(~np.isnan(column))
-    left = fall * len(known)
-    for place in rng.permutation(known):
+def losing_order(
+    column: Array, samples: Sequence[Sample], worst: float, way: str, rng: np.random.Generator
+) -> list[int]:
+    """Return the places of those samples that have something to lose, the first to lose it first."""
+    places = [int(at) for at in rng.permutation(np.flatnonzero(~np.isnan(column) & (column != worst)))]
+    sizes = Counter(samples[at].unit for at in places)
+    kinds = {kind: rng.random() for kind in sorted({samples[at].kind for at in places})}
+    first: dict[str, Callable[[int], Any]] = {
+        "random": lambda at: 0,
+        "worst": lambda at: abs(column[at] - worst),
+        "best": lambda at: -abs(column[at] - worst),
+        "kinds": lambda at: kinds[samples[at].kind],
+        "groups": lambda at: (-sizes[samples[at].unit], samples[at].unit),
+    }
+    return sorted(places, key=first[way])
+
+
+def _fall(column: Array, fall: float, worst: float, order: Iterable[int]) -> None:
+    """Let samples lose what they have, in place, until the mean has fallen so far."""
+    left = fall * int(np.count_nonzero(~np.isnan(column)))
+    for place in order:
         loss = min(left, abs(column[place] - worst))
         column[place] += loss if worst else -loss
         left -= loss

@@ -10,7 +10,18 @@ import numpy as np
 import pytest
 
 from benchmarks.gate_power import main
-from benchmarks.planted_falls import Table, churn, decided, families, leading, plant, refused, together
+from benchmarks.planted_falls import (
+    WAYS,
+    Table,
+    churn,
+    decided,
+    families,
+    leading,
+    losing_order,
+    plant,
+    refused,
+    together,
+)
 from evals.compare.rules import FamilyRules, RunRules
 from evals.gate import GateConfig
 from evals.run.file import Run, RunFile, read_run
@@ -100,6 +111,33 @@ def test_a_planted_fall_is_as_large_as_asked_and_nowhere_else(tmp_path: Path) ->
             if (other, measure) != (suite, name):
                 assert mean(new, other, measure) == mean(run, other, measure)
     assert plant(run, ["charts"], 0.9, np.random.default_rng(1))[1]["c"] < 0.9
+
+
+def test_falls_of_every_shape_are_as_large_and_hit_whom_they_say(tmp_path: Path) -> None:
+    run = made(tmp_path)
+    table = Table(run, GateConfig())
+    suite = table.suites["c"]
+    before = suite["values"][:, suite["lead"]]
+    lost = {}
+    for way in WAYS:
+        after = table.version(np.random.default_rng(0), 0.0, "charts", 0.2, way)["c"][:, suite["lead"]]
+        assert np.nanmean(after) == pytest.approx(np.nanmean(before) - 0.2), way
+        lost[way] = set(np.flatnonzero(before - after > 0))
+    some, least = (min(before[[*lost[way]]]) for way in ("best", "worst"))
+    assert some > np.median(before[before > 0]) >= least
+    assert len(lost["best"]) < len(lost["random"]) < len(lost["worst"])
+
+
+def test_kinds_fall_one_after_another_and_the_largest_groups_first() -> None:
+    samples = [
+        Sample(id=str(n), suite="s", family="f", kind="ab"[n % 2], group=group, input={})
+        for n, group in enumerate("xxyyyz")
+    ]
+    column, rng = np.asarray([1.0, 1.0, 1.0, 1.0, 1.0, 0.0]), np.random.default_rng(1)
+    by_kind = [samples[at].kind for at in losing_order(column, samples, 0.0, "kinds", rng)]
+    assert by_kind in (list("aaabb"), list("bbaaa"))
+    by_group = [samples[at].group for at in losing_order(column, samples, 0.0, "groups", rng)]
+    assert by_group == list("yyyxx")
 
 
 def test_chance_changes_answers_and_leaves_means_as_they_are_in_expectation(tmp_path: Path) -> None:
