@@ -9,7 +9,9 @@ IMAGE = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 JOB = "0c4b7d1e2f3a45968778695a4b3c2d1e"
 KEY = "1f2e3d4c5b6a"
 _NOW = "2026-11-21T20:15:00.000+00:00"
-_IMAGE = {"image_id": IMAGE}
+_PNG = "iVBORw0KGgoAAAANSUhEUgAAABAAAAAQCAAAAAA6mKC9AAAAEUlEQVR42mP8z4AKmBhGtAAAIBABH+35zCgAAAAASUVORK5CYII="
+"""A white square: requests of the examples are taken as they are, and need no upload before."""
+_IMAGE = {"data_url": f"data:image/png;base64,{_PNG}"}
 _LOCATOR = {"sha256": IMAGE, "box": [412.0, 880.0, 498.0, 904.0]}
 _CITATION = {"evidence_id": "e0123456789abcdef", "kind": "ocr", "source": "receipt.jpg", "locator": _LOCATOR}
 _QUOTED = {**_CITATION, "quote": "TOTAL 12.50"}
@@ -185,16 +187,14 @@ EXAMPLES: dict[str, Any] = {
     "History": {"thread": _THREAD, "runs": [_RUN]},
     "ImageHits": {"image_id": IMAGE, "hits": [_HIT]},
     "ImageSearch": {"image": _IMAGE, "collections": ["photos"], "k": 5},
-    "ImageSource": {"url": "https://example.org/receipt.jpg"},
+    "ImageSource": _IMAGE,
     "ImageView": {"image_id": IMAGE, "width": 640, "height": 960},
     "InspectReply": {
         **{"scan_id": "bag-17", "detected_items": [], "risk_level": "medium"},
         **{"action": "manual_inspection", "reasoning": "Nothing examined this scan."},
         **{"match_declaration": None, "processing_time_ms": 412.0, "run_id": RUN},
     },
-    "InspectRequest": {
-        **{"scan_id": "bag-17", "image_base64": "iVBORw0KGgoAAAANSUhEUgAA", "declared_items": ["laptop"]}
-    },
+    "InspectRequest": {**{"scan_id": "bag-17", "image_base64": _PNG, "declared_items": ["laptop"]}},
     "Job": _JOB,
     "JobList": {"jobs": [_JOB]},
     "JobLog": {"text": "routing: 8 of 20\n", "next": 17},

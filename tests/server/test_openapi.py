@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
 
+from core.images import ImageStore
 from core.settings import Settings
 from server.app import create_app
 from server.http.examples import EXAMPLES, PARAMETERS
 from server.http.openapi import METHODS, contents
+from server.http.pictures import decode_data_url
 
 SPEC = create_app(Settings()).openapi()
 SCHEMAS = SPEC["components"]["schemas"]
@@ -83,6 +86,15 @@ def test_streams_and_pictures_are_not_told_as_json() -> None:
     assert told["GET /v1/runs/{run_id}/events"] == {"text/event-stream"}
     assert told["GET /v1/images/{image_id}"] == {"image/png"}
     assert "text/event-stream" in told["POST /v1/chat/completions"]
+
+
+def test_the_examples_images_can_be_read(tmp_path: Path) -> None:
+    """A request that is copied from the description must not fail for its picture."""
+    store = ImageStore(tmp_path, max_bytes=10_000, max_pixels=10_000)
+    sent = [EXAMPLES["ImageSource"]["data_url"], "data:;base64," + EXAMPLES["InspectRequest"]["image_base64"]]
+    for url in sent:
+        assert store.add_bytes(decode_data_url(url), source="the example").width == 16
+    assert EXAMPLES["ImageSource"] == EXAMPLES["OneImage"]["image"] == EXAMPLES["RunRequest"]["images"][0]
 
 
 def test_with_keys_every_operation_says_how_to_send_one_and_what_it_must_allow() -> None:
