@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 5
+_AGAIN = (429, 503, 504)
+"""Statuses of what may go well when it is sent again as it is."""
 ERRORS_SHOWN = 20
 """Parts of a request that are told to be wrong: a body can have as many as it has bytes."""
 CLIENT_GONE = 499
@@ -148,7 +150,8 @@ def install(app: FastAPI) -> None:
             # A body that cannot be parsed is told like one that says the wrong things.
             return respond(_problem("invalid_input", 422, str(error.detail), request.url.path))
         code = _BY_STATUS.get(error.status_code, "internal" if error.status_code >= 500 else "invalid_input")
-        problem = _problem(code, error.status_code, str(error.detail), request.url.path)
+        again = error.status_code in _AGAIN
+        problem = _problem(code, error.status_code, str(error.detail), request.url.path, retryable=again)
         headers = dict(error.headers or {})
         if error.status_code == 405:
             headers["Allow"] = ", ".join(_methods(app, request))

@@ -232,6 +232,7 @@ def test_too_many_requests_are_refused_with_the_time_to_wait(tmp_path: Path) -> 
         assert codes == [200] * 5 + [429] * 2
         refused = client.get("/v1/runs", headers={"x-owner": "a"})
         assert 1 <= int(refused.headers["Retry-After"]) <= 60
+        assert refused.json()["retryable"]
         assert client.get("/v1/runs", headers={"x-owner": "b"}).status_code == 200
 
 
