@@ -11,6 +11,7 @@ from core.errors import VidenceError
 from evals.compare.decide import Comparison
 from evals.compare.trends import run_figures, trends
 from evals.report.charts import LINE_HEIGHT, LINE_WIDTH, WIDTH, bar, line
+from evals.report.panels import CURVE_HEIGHT, CURVE_WIDTH, panels_of
 from evals.report.pictures import Pictures
 from evals.report.samples import worst_samples
 from evals.run.file import Run
@@ -78,6 +79,8 @@ def render_report(shown: Shown, *, folders: Sequence[Path] = ()) -> str:
         bar_width=WIDTH,
         line_width=LINE_WIDTH,
         line_height=LINE_HEIGHT,
+        curve_width=CURVE_WIDTH,
+        curve_height=CURVE_HEIGHT,
     )
 
 
@@ -93,6 +96,7 @@ def _suites(shown: Shown, pictures: Pictures) -> list[dict[str, Any]]:
                 "header": suite,
                 "whole": [_row(figure, before) for figure in mine if not figure.by],
                 "slices": [_row(figure, before) for figure in mine if figure.by],
+                "panels": panels_of(shown.run, suite.name, shown.base),
                 "worst": [{"sample": one, "pictures": pictures.of(one.record)} for one in worst],
             }
         )

@@ -12,11 +12,13 @@ from PIL import Image
 from core.errors import VidenceError
 from evals.compare.decide import compare_runs
 from evals.compare.trends import run_figures, trends
+from evals.metrics.counts import Counts
 from evals.report.charts import bar, line
 from evals.report.html import Shown, render_report, write_report
 from evals.report.markdown import summary_markdown
+from evals.report.panels import curve_of, panels_of
 from evals.run.file import Run
-from evals.run.sample import Output, SampleError, Seen
+from evals.run.sample import Output, Record, SampleError, Seen
 from evals.run.summary import summarise
 from tests.support.eval_suites import header, record
 
@@ -235,3 +237,55 @@ def test_a_report_that_cannot_be_written_is_a_typed_error(tmp_path: Path) -> Non
     (tmp_path / "file").write_text("")
     with pytest.raises(VidenceError, match="cannot be written"):
         write_report(Shown(plain_run(40)), tmp_path / "file" / "page.html")
+
+
+def asked(suite: str, number: int, confidence: float | None, *, right: bool, answered: bool = True) -> Record:
+    scores: dict[str, float | None] = {"answer_right": float(right), "answered": float(answered)}
+    return record(suite, number, scores, output=Output(answer={"confidence": confidence}))
+
+
+def test_risk_is_drawn_against_coverage_over_what_was_answered() -> None:
+    rows = [asked("sums", number, 1 - number / 10, right=number < 3) for number in range(4)]
+    rows += [
+        asked("sums", 4, 0.99, right=False, answered=False),
+        asked("sums", 5, None, right=True),
+        record("sums", 6, {}, output=Output(error=SampleError(kind="bug", message="x"))),
+    ]
+    curve = curve_of(rows)
+    assert curve is not None
+    assert (curve.answers, curve.wrong) == (4, 0.25)
+    assert curve.area == pytest.approx(0.25 / 4)
+    assert curve.points == "75.0,200.0 150.0,200.0 225.0,200.0 300.0,150.0"
+    assert curve_of(rows[:1]) is None
+    words = "".join(parse(render_report(Shown(of(rows), of(rows, name="base.jsonl")))).texts)
+    assert "Of 4 answers 0.250 are wrong, of the most confident half 0.000" in words
+    assert "Dashed: the base" in words
+
+
+def test_each_item_and_the_confused_risks_of_an_inspection_are_shown() -> None:
+    seen = [
+        (["knife", HOSTILE], "high", ["knife"], "high"),
+        (["pistol"], "high", ["handgun", "knife"], "critical"),
+        ([], "odd", ["knife"], "high"),
+    ]
+    rows = [
+        record(
+            "sums",
+            number,
+            {"accuracy": 1.0},
+            output=Output(answer={"inspection": {"detected_items": found, "risk_level": said}}),
+            target={"items": there, "risk": risk, "exhaustive": True},
+        )
+        for number, (found, said, there, risk) in enumerate(seen)
+    ]
+    panels = panels_of(of(rows), "sums")
+    assert dict(panels.items) == {HOSTILE: Counts(0, 1, 0), "gun": Counts(1, 0, 0), "knife": Counts(1, 0, 2)}
+    assert panels.risks is not None
+    assert panels.risks.rows[3:] == ((0, 0, 0, 1, 0, 1), (0, 0, 0, 1, 0, 0))
+    page = parse(render_report(Shown(of(rows))))
+    assert not {"img", "script"} & set(page.tags)
+    assert "sums: the true risk, and what it was called" in page.texts
+
+
+def test_a_run_without_confidence_and_items_has_no_such_part() -> None:
+    assert 'id="panels"' not in render_report(Shown(plain_run(3)))
