@@ -27,6 +27,7 @@ _POLICY = "; ".join(
 )
 
 
+@router.head("/", include_in_schema=False)
 @router.get("/")
 async def page() -> FileResponse:
     """Return the page."""

@@ -66,7 +66,7 @@ def rows(app: FastAPI) -> list[Row]:
         Row(method, route.path, _permission(route), _others(method, route.path, document))
         for route in iter_route_contexts(app.routes)
         if isinstance(route.original_route, APIRoute) and route.path and not route.path.startswith("/api/")
-        for method in sorted(route.methods or ())
+        for method in sorted(set(route.methods or ()) - {"HEAD"})  # answered as GET is
     ]
     return sorted(found, key=lambda row: (row.path, row.method))
 

@@ -51,7 +51,11 @@ def test_while_the_database_is_known_to_be_away_every_request_is_refused_at_once
     with live(tmp_path) as client:
         run_id = start(client)["run_id"]
         assert ended(client, run_id)["status"] == "done"
+        assert [client.head(path).status_code for path in ("/", "/health", "/ready")] == [200, 200, 200]
         monkeypatch.setattr(Database, "check", check)
+        looked = client.get("/ready")
+        assert (looked.status_code, looked.json()["status"]) == (503, "away")
+        assert client.get("/health").status_code == 200
         replies = [
             client.post("/v1/runs", json={"question": "What is it?"}),
             client.get(f"/v1/runs/{run_id}"),
