@@ -34,14 +34,26 @@ _EXIT_CODES: dict[ErrorKind, int] = {
 
 
 class VidenceError(Exception):
-    """A failure with a stable kind, a message, and help that says what to do next."""
+    """A failure with a stable kind, a message, and help that says what to do next.
 
-    def __init__(self, kind: ErrorKind, message: str, *, help: str = "", retryable: bool = False) -> None:
+    `wait_s` is after how many seconds another try may succeed, where that is known.
+    """
+
+    def __init__(
+        self,
+        kind: ErrorKind,
+        message: str,
+        *,
+        help: str = "",
+        retryable: bool = False,
+        wait_s: float | None = None,
+    ) -> None:
         super().__init__(message)
         self.kind: ErrorKind = kind
         self.message = message
         self.help = help
         self.retryable = retryable
+        self.wait_s = wait_s
 
     @property
     def exit_code(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from typing import Any
 
 from fastapi import FastAPI
@@ -112,6 +113,12 @@ def _problem(code: str, status: int, detail: str, instance: str, **more: Any) ->
     )
 
 
+def retry_after(error: BaseException) -> dict[str, str]:
+    """Return the header that says when another try may succeed, where the failure knows."""
+    wait_s = getattr(error, "wait_s", None)
+    return {} if wait_s is None else {"Retry-After": str(max(1, math.ceil(wait_s)))}
+
+
 def respond(problem: Problem, headers: dict[str, str] | None = None) -> Response:
     """Send a problem document; what is worth another try says when."""
     sent = dict(headers or {})
@@ -126,7 +133,7 @@ def install(app: FastAPI) -> None:
 
     async def typed(request: Request, error: Exception) -> Response:
         assert isinstance(error, VidenceError)
-        return respond(document(error, request.url.path))
+        return respond(document(error, request.url.path), retry_after(error))
 
     async def invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)

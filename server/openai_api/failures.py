@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 
 from core.errors import VidenceError, invalid_input
 from server.http.asking import ClientGone
-from server.http.problem import RETRY_AFTER_S, code_of, document
+from server.http.problem import RETRY_AFTER_S, code_of, document, retry_after
 from server.openai_api.bodies import ErrorBody, ErrorReply
 from server.runs.engine import failure_of
 
@@ -69,7 +69,7 @@ class UnsupportedParameter(Exception):  # noqa: N818 - named as the protocol's c
 def respond(error: Exception) -> Response:
     """Answer a failure."""
     status, body = described(error)
-    headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
+    headers = dict(error.headers or {}) if isinstance(error, HTTPException) else retry_after(error)
     if status in (429, 503):
         headers.setdefault("Retry-After", str(RETRY_AFTER_S))
     return JSONResponse(ErrorReply(error=body).model_dump(), status_code=status, headers=headers)

@@ -223,11 +223,11 @@ class RunLedger(Threads):
             await self._database.write(lambda to: to.execute(statement, (run_id,)).rowcount)
         return run
 
-    async def runs_since(self, owner: str, since: str) -> int:
-        """Return how many runs an owner began after a time (ISO 8601)."""
-        statement = "SELECT count(*) FROM runs WHERE owner = ? AND created_at >= ?"
-        row = await self._database.read(lambda to: to.execute(statement, (owner, since)).fetchone())
-        return int(row[0])
+    async def nth_newest(self, owner: str, n: int) -> str:
+        """Return when an owner began the n-th of their newest runs (ISO 8601), or nothing with fewer."""
+        statement = "SELECT created_at FROM runs WHERE owner = ? ORDER BY place DESC LIMIT 1 OFFSET ?"
+        row = await self._database.read(lambda to: to.execute(statement, (owner, n - 1)).fetchone())
+        return str(row["created_at"]) if row else ""
 
     async def open_runs(self) -> int:
         """Return how many runs are queued or running."""

@@ -96,14 +96,17 @@ class RunManager:
         quota = self._settings.server_runs_per_day
         if not quota:
             return
-        since = datetime.now(UTC) - timedelta(days=1)
-        begun = await self._parts.ledger.runs_since(owner, since.isoformat(timespec="milliseconds"))
-        if begun >= quota:
+        # So many runs ago: while that was less than a day ago, one more is too many.
+        begun = await self._parts.ledger.nth_newest(owner, quota)
+        free = datetime.fromisoformat(begun) + timedelta(days=1) if begun else datetime.now(UTC)
+        wait_s = (free - datetime.now(UTC)).total_seconds()
+        if wait_s > 0:
             raise VidenceError(
                 "rate_limited",
                 f"{quota:,} runs in 24 hours are the quota",
-                help="Wait, or ask an admin to raise VIDENCE_SERVER_RUNS_PER_DAY.",
+                help=f"Wait until {free:%H:%M} UTC, or ask an admin to raise VIDENCE_SERVER_RUNS_PER_DAY.",
                 retryable=True,
+                wait_s=wait_s,
             )
 
     def check_accepting(self) -> None:

@@ -239,9 +239,12 @@ def test_too_many_requests_are_refused_with_the_time_to_wait(tmp_path: Path) -> 
 def test_a_quota_of_runs_is_kept(tmp_path: Path) -> None:
     with live(tmp_path, server_runs_per_day=1) as client:
         assert client.post("/v1/runs", json={"question": "a"}).status_code == 202
-        refused = client.post("/v1/runs", json={"question": "b"})
-        assert refused.status_code == 429
-        assert refused.json()["code"] == "rate_limited"
+        asked = {"model": "vidence", "messages": [{"role": "user", "content": "b"}]}
+        for path, body in (("/v1/runs", {"question": "b"}), ("/v1/chat/completions", asked)):
+            refused = client.post(path, json=body)
+            assert refused.status_code == 429
+            assert "rate_limited" in refused.text
+            assert 80_000 < int(refused.headers["Retry-After"]) <= 86_400
 
 
 def test_a_page_elsewhere_gets_nothing_from_a_server_without_keys(tmp_path: Path) -> None:
