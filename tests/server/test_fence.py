@@ -23,7 +23,7 @@ from server.telemetry.scope import enter_run
 from tests.support.fakes import FakeSearch
 from tests.support.live_server import ended, live, start, until
 from tests.support.postgres import postgres_server
-from tests.support.shared_stores import fresh_database
+from tests.support.shared_stores import fresh_database, leases_run_out
 
 RUN = Run("r", "me", "t", "key", "running", RunSpec(question="x"), "now")
 
@@ -57,12 +57,6 @@ def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Setting
         yield Settings(home=tmp_path, server_database_url=url)
 
 
-async def left(settings: Settings) -> None:
-    """Let all leases run out, as if who has them slept."""
-    async with open_stores(settings) as stores:
-        await stores.database.write(lambda to: to.execute("UPDATE runs SET lease_until = 0"))
-
-
 async def kept(settings: Settings) -> list[tuple[Any, Any]]:
     """Return every checkpoint of every thread, with what tasks wrote to it."""
     async with saver_of(settings)() as saver:
@@ -79,7 +73,7 @@ def test_a_worker_that_slept_through_its_lease_writes_no_checkpoint_and_fails_no
         try:
             run_id = start(one)["run_id"]
             until(lambda: len(tool.calls) == 2)
-            asyncio.run(left(settings))
+            asyncio.run(leases_run_out(settings))
             until(lambda: two.get(f"/v1/runs/{run_id}").json()["status"] == "done")
             run, checkpoints = ended(two, run_id), asyncio.run(kept(settings))
         finally:

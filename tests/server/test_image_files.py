@@ -21,11 +21,10 @@ from server.storage.image_expiry import ImageExpiry
 from server.storage.image_files import ImageFiles
 from server.storage.images import OwnedImages
 from server.storage.schema import MIGRATIONS
-from server.storage.stores import open_stores
 from tests.support.fakes import FakeSearch
 from tests.support.live_server import ended, live, start, until
 from tests.support.postgres import postgres_server
-from tests.support.shared_stores import fresh_database
+from tests.support.shared_stores import fresh_database, leases_run_out
 
 
 def picture(shade: int = 90) -> bytes:
@@ -150,7 +149,7 @@ def test_a_run_goes_on_at_a_worker_with_a_data_folder_of_its_own_and_sees_its_im
                 image = one.post("/v1/images", content=picture(), headers={"content-type": "image/png"})
                 run_id = start(one, images=[{"image_id": image.json()["image_id"]}])["run_id"]
                 until(lambda: len(first.calls) == 2)
-                asyncio.run(left(Settings(home=tmp_path, server_database_url=url)))
+                asyncio.run(leases_run_out(Settings(home=tmp_path, server_database_url=url)))
                 until(lambda: two.get(f"/v1/runs/{run_id}").json()["status"] == "done")
                 assert ended(two, run_id)["status"] == "done"
                 assert set(second.saw) == {(30, 40, 3)}
@@ -160,9 +159,3 @@ def test_a_run_goes_on_at_a_worker_with_a_data_folder_of_its_own_and_sees_its_im
                 assert ended(two, again)["status"] == "done"
             finally:
                 first.go.set()
-
-
-async def left(settings: Settings) -> None:
-    """Let all leases run out, as if who has them slept."""
-    async with open_stores(settings) as stores:
-        await stores.database.write(lambda to: to.execute("UPDATE runs SET lease_until = 0"))

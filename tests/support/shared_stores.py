@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from core.settings import Settings
+from server.storage.stores import open_stores
 from tests.support.mortal_server import free_port
 
 
@@ -86,3 +88,9 @@ def fresh_database(url: str) -> Iterator[str]:
     finally:
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+async def leases_run_out(settings: Settings) -> None:
+    """Let all leases of a database run out, as if the workers that have them slept."""
+    async with open_stores(settings) as stores:
+        await stores.database.write(lambda to: to.execute("UPDATE runs SET lease_until = 0"))
