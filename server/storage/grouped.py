@@ -64,6 +64,10 @@ class GroupedDatabase(ABC):
         assert self._readers is not None, "open() comes first"
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
 
+    async def aside(self, work: Work[T]) -> T:
+        """Do what `write` does for one long statement whose order with others does not matter."""
+        return await self.write(work)
+
     def write_here(self, work: Work[T], within_s: float | None = None) -> T:
         """Do what `write` does from a thread, which waits for it; raises `TimeoutError` after so long."""
         done: Future[T] = Future()

@@ -43,7 +43,7 @@ class ImageFiles:
             return
         if await database.read(lambda to: to.execute(_KNOWN, (sha256,)).fetchone()) is None:
             png = await asyncio.to_thread(self._images.path(sha256).read_bytes)
-            await database.write(lambda to: to.execute(_PUT, (sha256, png)).rowcount)
+            await database.aside(lambda to: to.execute(_PUT, (sha256, png)).rowcount)
 
     async def bring(self, hashes: Iterable[str]) -> None:
         """Write into this data folder what it lacks of some images; what nobody has stays away."""

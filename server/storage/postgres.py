@@ -89,6 +89,10 @@ class PostgresDatabase(GroupedDatabase):
         except TimeoutError as error:
             raise away(error) from error
 
+    async def aside(self, work: Work[T]) -> T:
+        """Do what is promised without the lock of whoever writes: a statement is a transaction of its own."""
+        return await self.read(work)
+
     def write_here(self, work: Work[T], within_s: float | None = PATIENCE_S) -> T:
         """Do what is promised; raises `StoreAway`."""
         piece: _Piece[T] = _Piece(work)
