@@ -91,5 +91,17 @@ def test_a_head_that_does_not_come_is_not_waited_for(port: int, monkeypatch: pyt
     monkeypatch.setattr(heads, "HEAD_PATIENCE_S", 0.2)
     assert told(port, []).startswith(b"HTTP/1.1 408 ")
     assert told(port, [START]).startswith(b"HTTP/1.1 408 ")
-    whole = START + b"Content-Length: 0\r\n\r\n"
-    assert b"408" in told(port, [whole, START])
+
+
+def test_the_next_head_of_a_connection_is_not_waited_for_either(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heads, "HEAD_PATIENCE_S", 0.2)
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+        connection.sendall(START + b"Content-Length: 0\r\n\r\n")
+        assert b"200 OK" in connection.recv(65_536)
+        connection.sendall(START)
+        said = b""
+        while part := connection.recv(65_536):
+            said += part
+    assert b"HTTP/1.1 408 " in said
