@@ -13,7 +13,8 @@ import struct
 import threading
 import warnings
 import zlib
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,6 +42,18 @@ _HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"mif1", b"msf1", b"heim", b"heis", b
 _BROKEN = (OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, ArithmeticError, RuntimeError,
            MemoryError, struct.error, zlib.error)  # fmt: skip
 """What Pillow's readers raise on broken files: they share no error type of their own."""
+
+
+@contextmanager
+def _whole(target: Path) -> Iterator[Path]:
+    """Yield where to write a file that is then there as a whole.
+
+    Two threads may store the same image at the same moment, each under a name of its own.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_suffix(f".{os.getpid()}-{uuid4().hex}.tmp")
+    yield partial
+    partial.replace(target)
 
 
 @dataclass(frozen=True)
@@ -109,17 +122,19 @@ class ImageStore:
                 width, height = known.size
             return StoredImage(sha256, width, height, source)
         picture = self._decode(data, source)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        # Two threads may store the same image at the same moment, each under a name of its own.
-        partial = target.with_suffix(f".{os.getpid()}-{uuid4().hex}.tmp")
-        # Compression level 1: the store trades disk for a first answer that comes sooner.
-        picture.save(partial, format="PNG", compress_level=1)
-        partial.replace(target)
+        with _whole(target) as partial:
+            # Compression level 1: the store trades disk for a first answer that comes sooner.
+            picture.save(partial, format="PNG", compress_level=1)
         width, height = picture.size
         if width * height > LARGE_PIXELS:
             del picture
             give_back()
         return StoredImage(sha256, width, height, source)
+
+    def put(self, sha256: str, png: bytes) -> None:
+        """Keep a normalised PNG as another store has it."""
+        with _whole(self.path(sha256)) as partial:
+            partial.write_bytes(png)
 
     def decode(self, data: bytes, source: str) -> NDArray[np.uint8]:
         """Check and normalise an image without keeping it; RGB, shape (height, width, 3).

@@ -110,11 +110,7 @@ def _pixels(path: str | Path) -> NDArray[np.uint8]:
     file = Path(path)
     if not file.is_file():
         raise not_found(f"No such image: {path}", help="Check the path of the image to search with.")
-    settings = load_settings()
-    store = ImageStore(
-        settings.root, max_bytes=settings.max_image_bytes, max_pixels=settings.max_image_pixels
-    )
-    return store.decode(file.read_bytes(), str(path))
+    return ImageStore.of(load_settings()).decode(file.read_bytes(), str(path))
 
 
 def _filter(tests: list[str]) -> dict[str, Scalar]:

@@ -8,9 +8,7 @@ An image that went leaves its row empty, so that every worker drops its copy (`i
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Iterable
-from uuid import uuid4
 
 from core.images import ImageStore
 from server.clock import iso_now
@@ -53,21 +51,14 @@ class ImageFiles:
             await self._bring(self._database, sha256)
 
     async def _bring(self, database: GroupedDatabase, sha256: str) -> None:
-        target = self._images.path(sha256)
-        if await asyncio.to_thread(target.exists):
+        if await asyncio.to_thread(self._images.path(sha256).exists):
             return
         statement = "SELECT png FROM image_files WHERE sha256 = ? AND gone_at = ''"
         row = await database.read(lambda to: to.execute(statement, (sha256,)).fetchone())
         if row is None:
             return
 
-        def put() -> None:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            partial = target.with_suffix(f".{os.getpid()}-{uuid4().hex}.tmp")
-            partial.write_bytes(row["png"])
-            partial.replace(target)
-
-        await asyncio.to_thread(put)
+        await asyncio.to_thread(self._images.put, sha256, row["png"])
 
 
 def mark_gone(to: Connection, sha256: str) -> None:
