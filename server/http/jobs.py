@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,16 +104,7 @@ def _page(path: Path, after: int) -> JobLog:
             data = file.read(LOG_PAGE)
     except OSError as error:
         raise VidenceError("unavailable", f"The log cannot be read: {error.strerror}") from error
-    data = data[: len(data) - _cut(data)]  # the next piece begins with that character
-    return JobLog(text=data.decode("utf-8", "replace"), next=after + len(data))
-
-
-def _cut(data: bytes) -> int:
-    """Return how many bytes at the end are the beginning of a character of UTF-8."""
-    for back in range(1, min(4, len(data) + 1)):
-        byte = data[-back]
-        if byte >= 0xC0:
-            return back if back < (2 if byte < 0xE0 else 3 if byte < 0xF0 else 4) else 0
-        if byte < 0x80:
-            return 0
-    return 0
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    text = decoder.decode(data)
+    begun, _ = decoder.getstate()  # the next piece begins with that character
+    return JobLog(text=text, next=after + len(data) - len(begun))
