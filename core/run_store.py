@@ -34,6 +34,8 @@ CREATE INDEX IF NOT EXISTS runs_by_thread ON runs (thread_id);
 
 RECENT_CALLS = 64
 RECENT_RUNS = 256
+LOCK_WAIT_S = 30.0
+"""How long a write waits while another process writes to the file."""
 
 
 def journal_key(subquestion_id: str, tool: str, args: dict[str, Any]) -> str:
@@ -220,7 +222,7 @@ class SqliteRunStore:
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(self._path, check_same_thread=False, timeout=30.0)
+            self._connection = sqlite3.connect(self._path, check_same_thread=False, timeout=LOCK_WAIT_S)
             self._connection.execute("PRAGMA journal_mode=WAL")
             self._connection.execute("PRAGMA synchronous=FULL")
             self._connection.executescript(_SCHEMA)

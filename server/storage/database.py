@@ -10,9 +10,12 @@ from typing import Any, Literal, TypeVar
 
 from server.clock import unix_now
 from server.storage.grouped import GroupedDatabase, Outcome, run_pieces
-from server.storage.sql import Work
+from server.storage.sql import StoreAway, Work
 
 T = TypeVar("T")
+
+LOCK_WAIT_S = 10.0
+"""How long a write waits while another process writes to the file, before what asked for it fails."""
 
 
 class Database(GroupedDatabase):
@@ -34,6 +37,14 @@ class Database(GroupedDatabase):
         self._write_to: sqlite3.Connection | None = None
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
+        self._waited_in_vain: sqlite3.Error | None = None
+
+    def check(self) -> None:
+        """Raise `StoreAway` while another process holds the file: the last write waited in vain."""
+        error = self._waited_in_vain
+        held = error and held_elsewhere(error)
+        if held:
+            raise held
 
     def now(self) -> float:
         """Return seconds since 1970: a file is on one machine, and its clock is everybody's."""
@@ -52,7 +63,9 @@ class Database(GroupedDatabase):
         return work(connection)
 
     def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._path, check_same_thread=False, timeout=30.0, isolation_level=None)
+        connection = sqlite3.connect(
+            self._path, check_same_thread=False, timeout=LOCK_WAIT_S, isolation_level=None
+        )
         connection.row_factory = sqlite3.Row
         self._connections.append(connection)
         return connection
@@ -74,7 +87,7 @@ class Database(GroupedDatabase):
         connection.execute("COMMIT")
 
     def _commit(self, work: Sequence[Work[Any]]) -> list[Outcome]:
-        """Run every piece and commit once."""
+        """Run every piece and commit once; raises `StoreAway` while another process holds the file."""
         if self._write_to is None:
             self._write_to = self._connect()
             self._write_to.execute(f"PRAGMA synchronous={self._synchronous}")
@@ -83,11 +96,30 @@ class Database(GroupedDatabase):
             connection.execute("BEGIN IMMEDIATE")
             outcomes = run_pieces(connection, work)
             connection.execute("COMMIT")
-        except sqlite3.Error:
+        except sqlite3.Error as error:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
-            raise
+            held = held_elsewhere(error)
+            if held is None:
+                raise
+            self._waited_in_vain = error
+            raise held from error
+        self._waited_in_vain = None
         return outcomes
+
+
+def held_elsewhere(error: BaseException) -> StoreAway | None:
+    """Return what to raise when another process has held a file for too long; None for any other error.
+
+    A killed process holds nothing. One that was stopped within a write (SIGSTOP, a debugger, a paused
+    container) keeps all others out until it goes on.
+    """
+    if not isinstance(error, sqlite3.OperationalError) or "locked" not in str(error):
+        return None
+    return StoreAway(
+        f"Another process holds a file of the data folder ({error})",
+        help="Let it go on, or end it: it may be stopped or in a debugger. What was accepted goes on then.",
+    )
 
 
 def _statements(script: str) -> Iterator[str]:

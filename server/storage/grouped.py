@@ -79,8 +79,9 @@ class GroupedDatabase(ABC):
         assert self._readers is not None, "open() comes first"
         return self._readers.submit(self._read, work).result(within_s)
 
-    def check(self) -> None:  # noqa: B027 - nothing to do is the rule
-        """Do nothing: what is on this machine is not away."""
+    @abstractmethod
+    def check(self) -> None:
+        """Raise `StoreAway` when the database is known to be away."""
 
     @abstractmethod
     def now(self) -> float:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import threading
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from server.storage.database import Database
 from server.storage.postgres import PATIENCE_S, SILENCE_S, PostgresDatabase
 from server.storage.sql import StoreAway
 from tests.support.fakes import FakeSearch, fake_services
-from tests.support.live_server import ThreeSearches, ended, live, start, stream
+from tests.support.live_server import SlowSearch, ThreeSearches, ended, live, start, stream, until
 
 
 class Forgetful(SqliteRunStore):
@@ -67,6 +69,40 @@ def test_while_the_database_is_known_to_be_away_every_request_is_refused_at_once
         assert client.get("/health").status_code == 200
         monkeypatch.undo()
         assert client.get(f"/v1/runs/{run_id}").status_code == 200
+
+
+@pytest.mark.parametrize("name", ["server.db", "checkpoints.db", "runs.db"])
+def test_a_run_goes_on_when_another_process_lets_go_of_a_file_that_it_held_for_too_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    monkeypatch.setattr("server.storage.database.LOCK_WAIT_S", 0.2)
+    monkeypatch.setattr("core.run_store.LOCK_WAIT_S", 0.2)
+    with live(tmp_path, tool=SlowSearch(0.3), server_lease_s=2.0) as client:
+        assert ended(client, start(client)["run_id"])["status"] == "done"
+        run_id = start(client)["run_id"]
+        with closing(sqlite3.connect(tmp_path / name, isolation_level=None)) as other:
+            until(lambda: _hold(other))
+            if name == "server.db":
+                until(lambda: client.get("/ready").json()["status"] == "away")
+                refused = client.post("/v1/runs", json={"question": "What is it?"})
+                assert (refused.status_code, refused.json()["code"]) == (503, "unavailable")
+                assert "Another process" in refused.json()["detail"]
+            else:
+                until(lambda: f"Run {run_id} has to be continued: Another process" in caplog.text)
+        until(lambda: client.get("/ready").status_code == 200)
+        assert ended(client, run_id)["status"] == "done"
+        kinds = [frame.event for frame in stream(client, run_id)]
+    assert "run.error" not in kinds
+    assert (kinds.count("run.started"), kinds.count("run.finished")) == (1, 1)
+    assert kinds.count("evidence.added") == 3
+
+
+def _hold(connection: sqlite3.Connection) -> bool:
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError:
+        return False
+    return True
 
 
 class Silent(PostgresDatabase):

@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import random
 import signal
+import sqlite3
 import threading
 import time
 from collections import Counter
@@ -184,7 +185,7 @@ def outlive_a_sleeper(one: Nursery, two: Nursery) -> None:
     """Let a worker sleep over its lease: the other ends its run, and it writes nothing more when it wakes."""
     with httpx.Client(base_url=one.url, timeout=20) as client:
         run_id = start(client)["run_id"]
-    one.signal(signal.SIGSTOP)
+    sleep_between_writes(one)
     try:
         with httpx.Client(base_url=two.url, timeout=60) as client:
             until(lambda: client.get(f"/v1/runs/{run_id}").json()["status"] == "done", 60)
@@ -196,3 +197,25 @@ def outlive_a_sleeper(one: Nursery, two: Nursery) -> None:
         assert ended(client, run_id) == run
         assert stream(client, run_id) == events
     assert [frame.event for frame in events].count("run.finished") == 1
+
+
+def sleep_between_writes(nursery: Nursery) -> None:
+    """Stop a worker at a moment when it holds no SQLite file: within a write it would keep all others out."""
+
+    def stopped() -> bool:
+        nursery.signal(signal.SIGSTOP)
+        if all(map(_can_be_written, nursery.home.glob("*.db"))):
+            return True
+        nursery.signal(signal.SIGCONT)
+        return False
+
+    until(stopped)
+
+
+def _can_be_written(path: Path) -> bool:
+    with contextlib.closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as connection:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return False
+        return True
