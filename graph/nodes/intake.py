@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import unicodedata
 import uuid
 from typing import Any
 
@@ -11,6 +10,7 @@ from agents.profiles import PROFILES, pick_profile
 from agents.safety import unsafe_request
 from core.contracts import Blocked, ProfileName, ToolError
 from core.errors import VidenceError, invalid_input
+from core.questions import clean_question
 from graph.services import Services
 from graph.state import NEW, ImageInput, State
 from knowledge.connectors.base import MARK, Surroundings
@@ -105,24 +105,6 @@ def _held(name: str, services: Services) -> list[str]:
         open_connector(name, Surroundings(services.settings, services.collections))
         return ["passage"]
     return list(services.collections.kinds(name))
-
-
-def clean_question(question: str, max_chars: int) -> str:
-    """Return the question without control characters.
-
-    Raises:
-        VidenceError: `invalid_input` when it is empty or too long.
-    """
-    if len(question) > max_chars:
-        raise invalid_input(
-            f"The question has {len(question):,} characters, over the limit of {max_chars:,}",
-            help="Put long text into a collection (`vidence index add`) and ask about it, "
-            "or raise VIDENCE_MAX_QUESTION_CHARS.",
-        )
-    kept = "".join(char for char in question if char in "\n\t" or unicodedata.category(char)[0] != "C")
-    if not kept.strip():
-        raise invalid_input("The question is empty", help="Say what you want to know.")
-    return kept.strip()
 
 
 async def _store_images(images: list[ImageInput], services: Services) -> list[ImageInput]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.contracts import RunResult, Usage
 from core.errors import VidenceError
+from core.questions import clean_question
 from core.settings import Settings
 from server.cache.scope import scope_of
 from server.cache.sense import exact_of, sense_of, timeless
@@ -59,8 +60,6 @@ class AnswerCache:
 
     async def asked(self, run: Run) -> Asked | None:
         """Return what a run's answer is looked for and kept under; None when it is neither."""
-        from graph.nodes.intake import clean_question
-
         mode, spec = self._settings.server_cache, run.spec
         if mode == "off" or not spec.cache or not timeless(spec.question):
             return None

@@ -26,7 +26,7 @@ def question_of(messages: Sequence[Message]) -> Question:
 
     Raises:
         VidenceError: `invalid_input` when nobody asks anything.
-        UnsupportedParameter: for parts that are neither text nor image.
+        ParameterRefused: for parts that are neither text nor image.
     """
     asked = [message for message in messages if message.role == "user"]
     if not asked or messages[-1].role in ("assistant", "tool", "function"):
@@ -44,7 +44,7 @@ def question_of(messages: Sequence[Message]) -> Question:
 
 
 def check_supported(body: ChatRequest) -> None:
-    """Raise `UnsupportedParameter` for what would change the form of the answer."""
+    """Raise `ParameterRefused` for what would change the form of the answer."""
     if body.n not in (None, 1):
         raise unsupported("n", "there is one checked answer to a question", "Leave it out.")
     if (body.tools or body.functions) and body.tool_choice != "none":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from fastapi import Request, Response
@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
-from core.errors import VidenceError, invalid_input
+from core.errors import VidenceError, invalid_input, not_found
 from server.http.asking import ClientGone
 from server.http.problem import RETRY_AFTER_S, code_of, document, retry_after
 from server.openai_api.bodies import ErrorBody, ErrorReply
@@ -52,17 +52,25 @@ class OpenAiRoute(APIRoute):
         return answered
 
 
-def unsupported(param: str, why: str, help: str) -> UnsupportedParameter:
-    """Return the failure of a parameter that cannot be served."""
-    return UnsupportedParameter(param, invalid_input(f"`{param}` is not supported: {why}", help=help))
+def unsupported(param: str, why: str, help: str) -> ParameterRefused:
+    """Return the failure of a parameter that would change the answer's form, and cannot."""
+    error = invalid_input(f"`{param}` is not supported: {why}", help=help)
+    return ParameterRefused(param, "unsupported_parameter", error)
 
 
-class UnsupportedParameter(Exception):  # noqa: N818 - named as the protocol's code
-    """A parameter that would change the answer's form, and cannot."""
+def unknown_model(name: str, known: Iterable[str]) -> ParameterRefused:
+    """Return the failure of a model that is not there."""
+    error = not_found(f"The model `{name}` does not exist", help=f"Known: {', '.join(known)}.")
+    return ParameterRefused("model", "model_not_found", error)
 
-    def __init__(self, param: str, error: VidenceError) -> None:
+
+class ParameterRefused(Exception):  # noqa: N818 - it is what happened
+    """A failure that is one parameter's, with the protocol's own code."""
+
+    def __init__(self, param: str, code: str, error: VidenceError) -> None:
         super().__init__(error.message)
         self.param = param
+        self.code = code
         self.error = error
 
 
@@ -77,8 +85,8 @@ def respond(error: Exception) -> Response:
 
 def described(error: BaseException) -> tuple[int, ErrorBody]:
     """Return the status and the body of a failure; what is unexpected is logged and tells no more."""
-    if isinstance(error, UnsupportedParameter):
-        return 400, _body(error.error, 400, param=error.param, code="unsupported_parameter")
+    if isinstance(error, ParameterRefused):
+        return _told(error.error, param=error.param, code=error.code)
     if isinstance(error, RequestValidationError):
         first = error.errors()[0]
         param = ".".join(str(part) for part in first["loc"][1:])
@@ -90,15 +98,16 @@ def described(error: BaseException) -> tuple[int, ErrorBody]:
         return error.status_code, ErrorBody(message=str(error.detail), type=kind, code=code)
     if not isinstance(error, VidenceError):
         log.error("A chat completion failed", exc_info=error)
-    known = failure_of(error)
-    status = document(known).status
-    # The protocol has no 422: its clients tell a bad request by 400.
-    return (400 if status == 422 else status), _body(known, 400 if status == 422 else status)
+    return _told(failure_of(error))
 
 
-def _body(error: VidenceError, status: int, *, param: str | None = None, code: str = "") -> ErrorBody:
+def _told(error: VidenceError, *, param: str | None = None, code: str = "") -> tuple[int, ErrorBody]:
+    status = document(error).status
+    if status == 422:
+        status = 400  # the protocol has no 422: its clients tell a bad request by 400
     text = f"{error.message}. {error.help}" if error.help else error.message
-    return ErrorBody(message=text, type=_TYPES.get(status, _SERVER), param=param, code=code or code_of(error))
+    body = ErrorBody(message=text, type=_TYPES.get(status, _SERVER), param=param, code=code or code_of(error))
+    return status, body
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:

@@ -9,10 +9,9 @@ from importlib.metadata import version
 from fastapi import APIRouter
 
 from core.contracts import ModelRef, ProfileName
-from core.errors import not_found
 from server.http.deps import Context, Reads
 from server.openai_api.bodies import ModelCard, ModelFacts, ModelList
-from server.openai_api.failures import OpenAiRoute, documented
+from server.openai_api.failures import OpenAiRoute, documented, unknown_model
 
 router = APIRouter(tags=["openai"], route_class=OpenAiRoute)
 
@@ -42,9 +41,13 @@ async def read_model(name: str, context: Context, caller: Reads) -> ModelCard:
 
 
 def profile_of(name: str) -> ProfileName | None:
-    """Return the profile behind a model's name, None where the question decides; raises `not_found`."""
+    """Return the profile behind a model's name, None where the question decides.
+
+    Raises:
+        ParameterRefused: when it is unknown.
+    """
     if name not in NAMES:
-        raise not_found(f"The model `{name}` does not exist", help=f"Known: {', '.join(NAMES)}.")
+        raise unknown_model(name, NAMES)
     return NAMES[name]
 
 

@@ -159,14 +159,22 @@ async def _note_attempt(run: Run, parts: Parts, point: str) -> None:
 
 @asynccontextmanager
 async def _sending(run: Run, to: EventLog) -> AsyncIterator[Outbox]:
-    """Append events beside the run's work; all of them are in the log when this ends well."""
+    """Append events beside the run's work; all of them are in the log when it ends, also by an error."""
     outbox = Outbox(run, to)
     sender = asyncio.create_task(outbox.send_all())
     try:
         yield outbox
-    except BaseException:
-        sender.cancel()
+    except (LeaseLost, StoreAway):
+        sender.cancel()  # whoever continues the run tells what is missing
         await asyncio.wait([sender])
+        raise
+    except asyncio.CancelledError:
+        outbox.close()
+        await asyncio.gather(sender, return_exceptions=True)
+        raise
+    except Exception:
+        outbox.close()
+        await sender
         raise
     outbox.close()
     await sender

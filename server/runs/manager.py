@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from core.errors import VidenceError, not_found, unavailable
+from core.questions import clean_question
 from core.settings import Settings
 from server.runs.execute import Outcome, Parts, conclude, drive
 from server.runs.records import Lease, LeaseLost, NewRun, Reply, Run, RunSpec
@@ -64,9 +65,10 @@ class RunManager:
         """Accept a run: it is on disk, with its `run.started`, when this returns.
 
         Raises:
-            VidenceError: `unavailable` while draining, `rate_limited` when too many wait, `blocked` when the
-                thread is busy and the policy says `reject`.
+            VidenceError: `invalid_input` for an empty question, `unavailable` while draining, `rate_limited`
+                when too many wait, `blocked` when the thread is busy and the policy says `reject`.
         """
+        clean_question(spec.question, self._settings.max_question_chars)
         self.check_accepting()
         await self._check_quota(owner)
         free = self._free() > 0

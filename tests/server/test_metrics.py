@@ -59,7 +59,7 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]
         tool.mood = "away"
         streams.append(chat(client))
         tool.mood = "good"
-        streams.append(chat(client, " "))
+        streams.append(chat(client, "fail me"))
         streams.append(chat(client, "ask me"))
         tool.mood, tool.calls = "slow", []
         run = start(client)["run_id"]

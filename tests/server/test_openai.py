@@ -99,8 +99,9 @@ def test_models_are_listed_and_an_unknown_one_is_not_found(client: openai.OpenAI
     assert facts["vidence"]["version"]
     with pytest.raises(openai.NotFoundError):
         client.models.retrieve("gpt-4")
-    with pytest.raises(openai.NotFoundError):
+    with pytest.raises(openai.NotFoundError) as refused:
         client.chat.completions.create(model="gpt-4", messages=user("What is it?"))
+    assert (refused.value.code, refused.value.param) == ("model_not_found", "model")
 
 
 def test_a_body_that_is_too_large_is_told_in_the_protocols_shape(tmp_path: Path) -> None:

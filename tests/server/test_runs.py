@@ -69,6 +69,8 @@ def test_runs_are_listed_page_by_page(client: httpx.Client) -> None:
     [
         {},
         {"question": ""},
+        {"question": " \n\u200b"},
+        {"question": "x" * 20_001},
         {"question": 7},
         {"question": "x", "unknown": 1},
         {"question": "x", "profile": "cooking"},
@@ -129,8 +131,9 @@ def test_a_run_that_fails_says_why_and_ends(tmp_path: Path) -> None:
         assert events[-2].data["data"]["status"] == "abstained"
         assert "The index is away" in events[-2].data["data"]["abstain_reason"]
     with live(tmp_path / "empty") as client:
-        events = chat(client, " ")
-        assert [frame.event for frame in events[-2:]] == ["run.error", "run.finished"]
+        events = chat(client, "fail me")
+        told = ["run.started", "step.started", "step.finished", "step.started", "run.error", "run.finished"]
+        assert [frame.event for frame in events] == told
         assert events[-2].data["data"]["kind"] == "invalid_input"
         run = ended(client, events[0].data["run_id"])
         assert (run["status"], run["error"]["kind"]) == ("failed", "invalid_input")

@@ -162,7 +162,7 @@ async def test_a_client_that_has_everything_is_told_to_stop_asking(database: Dat
 def test_every_event_of_a_run_fits_the_published_schema(tmp_path: Path) -> None:
     with live(tmp_path, server_event_log=20) as client:
         schema = client.get("/v1/events/schema").json()
-        events = chat(client) + chat(client, "ask me") + chat(client, " ")
+        events = chat(client) + chat(client, "ask me") + chat(client, "fail me")
         events += stream(client, events[0].data["run_id"], 1)
     validator = jsonschema.Draft202012Validator(schema)
     for frame in events:

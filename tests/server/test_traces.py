@@ -150,7 +150,7 @@ def test_a_failed_run_and_its_failed_tools_say_so(tmp_path: Path, receiver: Any)
 
     with live(tmp_path, tool=Away(), otel_endpoint=receiver.url) as client:
         chat(client)
-        chat(client, " ")
+        chat(client, "fail me")
     tools = receiver.named("execute_tool search_text")
     assert tools
     assert all(span.failed and span.attributes["error.type"] == "unavailable" for span in tools)

@@ -18,6 +18,7 @@ from starlette.requests import Request
 
 from agents.planner import PlanDecision, PlanView
 from core.contracts import InputRequired
+from core.errors import invalid_input
 from core.run_store import SqliteRunStore
 from core.settings import Settings
 from graph.services import Services
@@ -32,6 +33,8 @@ class ThreeSearches:
     name = "three-searches"
 
     async def plan(self, view: PlanView) -> PlanDecision:
+        if "fail me" in view.question.text:
+            raise invalid_input("It cannot be planned", help="Ask something else.")
         if "ask me" in view.question.text and not view.replies:
             return PlanDecision(next="ask", ask=InputRequired(question="Which one?", options=("a", "b")))
         if not view.subquestions:
