@@ -80,6 +80,13 @@ class _LiveBench(Bench):
         return own if own.is_file() else super().path(name)
 
 
+def _versions(found: ProductionSet, collections: Collections) -> dict[str, str]:
+    """Return what the collections that the questions search are at: answers of an earlier state are stale."""
+    wanted = {str(name) for line in found.lines() for name in line.sample.input["collections"]}
+    there = set(collections.names())
+    return {name: collections.version(name) if name in there else "" for name in sorted(wanted)}
+
+
 def _over_own_collections(found: ProductionSet) -> OpenSolver:
     def asking(sample: Sample) -> Ask:
         given = sample.input
@@ -90,7 +97,8 @@ def _over_own_collections(found: ProductionSet) -> OpenSolver:
         with open_bench(place) as bench:
             live = open_services(place.settings)
             try:
-                yield asker_over(_LiveBench(bench, live.collections, found.folder), asking, "ocr")
+                own = _LiveBench(bench, live.collections, found.folder)
+                yield asker_over(own, asking, "ocr", rests_on=_versions(found, live.collections))
             finally:
                 live.close()
 

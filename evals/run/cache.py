@@ -11,6 +11,7 @@ from typing import Any
 from core.contracts import ModelRef
 from core.sqlite_file import SqliteFile
 from evals.run.header import Header, SuiteHeader
+from evals.run.pictures import IMAGES, images_of
 from evals.run.sample import Output, Sample, content_hash
 
 
@@ -64,8 +65,15 @@ class OutputCache(SqliteFile):
         return value
 
 
-def output_key(header: Header, suite: SuiteHeader, sample: Sample, seed: int) -> str:
-    """Name a whole answer of a solver: by input, code, settings, prompts, models and seed."""
+def output_key(
+    header: Header, suite: SuiteHeader, sample: Sample, seed: int, pictures: Mapping[str, str] | None = None
+) -> str:
+    """Name a whole answer of a solver: by all that it depends on.
+
+    That is its input with the content of its images (`pictures`, by name), what is searched, code, packages,
+    settings, prompts, models and seed.
+    """
+    searched = {name: content for name, content in suite.rests_on.items() if name != IMAGES}
     return content_hash(
         [
             "solver",
@@ -73,8 +81,11 @@ def output_key(header: Header, suite: SuiteHeader, sample: Sample, seed: int) ->
             suite.version,
             sample.id,
             sample.input,
+            {name: content for name in images_of(sample) if (content := (pictures or {}).get(name))},
+            searched,
             seed,
             header.code.sha256,
+            header.code.packages,
             header.settings,
             header.prompts,
             {role: [ref.name, ref.hash] for role, ref in suite.models.items()},

@@ -33,6 +33,10 @@ class SuiteHeader(Contract):
     samples: int
     data_sha256: str
     models: dict[str, ModelRef] = Field(default_factory=dict)
+    rests_on: dict[str, str] = Field(
+        default_factory=dict,
+        description="What answers depend on beside the samples' text: collections and images, by content.",
+    )
     metrics: dict[str, MetricHeader]
 
 
@@ -52,6 +56,9 @@ class Code(Contract):
     dirty: bool = False
     sha256: str
     version: str
+    packages: dict[str, str] = Field(
+        default_factory=dict, description="Versions of the packages that answers depend on."
+    )
 
 
 class Header(Contract):
@@ -82,13 +89,19 @@ class Header(Contract):
         kept = ("format", "settings", "prompts", "epochs", "seed", "limit")
         return {
             "code": body["code"]["sha256"],
+            "packages": body["code"]["packages"],
             **{name: body[name] for name in kept},
             "suites": suites,
             "skipped": skipped,
         }
 
 
-def suite_header(suite: Suite, samples: list[Sample], models: Mapping[str, ModelRef]) -> SuiteHeader:
+def suite_header(
+    suite: Suite,
+    samples: list[Sample],
+    models: Mapping[str, ModelRef],
+    rests_on: Mapping[str, str] | None = None,
+) -> SuiteHeader:
     """Describe a suite about to run."""
     metrics = {
         one.metric: MetricHeader(
@@ -107,6 +120,7 @@ def suite_header(suite: Suite, samples: list[Sample], models: Mapping[str, Model
         samples=len(samples),
         data_sha256=content_hash(sorted(sample.sha256 for sample in samples)),
         models=dict(models),
+        rests_on=dict(rests_on or {}),
         metrics=metrics,
     )
 

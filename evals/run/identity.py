@@ -6,7 +6,8 @@ import hashlib
 import re
 import subprocess
 from collections.abc import Iterable
-from importlib.metadata import PackageNotFoundError
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, requires
 from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,10 @@ ROOMS = ("core", "models", "knowledge", "tools", "agents", "graph", "evals")
 _TOLD = "langsmith_"
 """What settings begin with that say where runs are told of: none of them changes an answer."""
 _NOT_OURS = {"home", *(name for name in Settings.model_fields if name.startswith(_TOLD))}
+_ANSWERING = ("vision", "rag", "llm")
+"""The extras whose packages answers depend on, beside those that are always there."""
+_NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
+_EXTRA = re.compile(r"""extra\s*==\s*['"]([\w-]+)['"]""")
 _USER_INFO = re.compile(r"(?<=://)[^/@\s]+@")
 
 
@@ -38,7 +43,30 @@ def code_identity(root: Path | None = None) -> Code:
     except PackageNotFoundError:
         version = ""
     dirty = bool(commit) and bool(_git(root, "status", "--porcelain", "--", *ROOMS))
-    return Code(commit=commit, dirty=dirty, sha256=hash_rooms(ROOMS, root), version=version)
+    return Code(
+        commit=commit,
+        dirty=dirty,
+        sha256=hash_rooms(ROOMS, root),
+        version=version,
+        packages=answering_packages(),
+    )
+
+
+def answering_packages() -> dict[str, str]:
+    """Return the versions of the packages that answers depend on; another version may answer otherwise."""
+    try:
+        wanted = requires("vidence") or []
+    except PackageNotFoundError:
+        return {}
+    found: dict[str, str] = {}
+    for line in wanted:
+        extra = _EXTRA.search(line)
+        name = _NAME.match(line)
+        if name is None or (extra is not None and extra[1] not in _ANSWERING):
+            continue
+        with suppress(PackageNotFoundError):
+            found[name[0]] = package_version(name[0])
+    return dict(sorted(found.items()))
 
 
 def hash_rooms(rooms: Iterable[str], root: Path = ROOT) -> str:

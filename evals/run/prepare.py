@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from agents.prompts import prompt_versions
@@ -12,8 +12,9 @@ from core.errors import VidenceError, unavailable
 from evals.run.header import Code, Header, Skip, SuiteHeader, suite_header
 from evals.run.identity import code_identity, public_settings
 from evals.run.options import Options, draw
+from evals.run.pictures import IMAGES, picture_hashes
 from evals.run.registry import Place, Solver, Suite
-from evals.run.sample import Sample
+from evals.run.sample import Sample, content_hash
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Ready:
     samples: list[Sample]
     solver: Solver
     header: SuiteHeader
+    pictures: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -96,4 +98,9 @@ def _open(suite: Suite, place: Place, options: Options, stack: ExitStack) -> Rea
         if error.kind != "unavailable":
             raise
         return skip(error.message)
-    return Ready(suite, samples, solver, suite_header(suite, samples, solver.models))
+    pictures = picture_hashes(samples, place.data)
+    rests_on = dict(getattr(solver, "rests_on", {}))
+    if pictures:
+        rests_on[IMAGES] = content_hash(pictures)
+    header = suite_header(suite, samples, solver.models, rests_on)
+    return Ready(suite, samples, solver, header, pictures)

@@ -35,7 +35,11 @@ class Place:
 
 
 class Solver(Protocol):
-    """Answers samples; open for one run. It sees the input and never the target."""
+    """Answers samples; open for one run. It sees the input and never the target.
+
+    One that searches has `rests_on` too: its collections by name, each with what names its content. When
+    that changes, kept answers are not used, and a run does not go on.
+    """
 
     @property
     def models(self) -> Mapping[str, ModelRef]:

@@ -190,7 +190,7 @@ class _Execution:
         asked = suite.answers_of or suite
         seed = seed_of(self._header.seed, sample.model_copy(update={"suite": asked.name}), work.epoch)
         about = work.ready.header.model_copy(update={"name": asked.name, "version": asked.version})
-        key = output_key(self._header, about, sample, seed)
+        key = output_key(self._header, about, sample, seed, work.ready.pictures)
         cache = self._cache if suite.reuse else None
         output = await asyncio.to_thread(kept_output, cache, key) if cache else None
         if output is None:

@@ -51,9 +51,15 @@ async def in_thread(work: Callable[[], T]) -> T:
 class FunctionSolver:
     """A solver made of a blocking function of the sample and a seed."""
 
-    def __init__(self, answer: Callable[[Sample, int], Output], models: Mapping[str, ModelRef]) -> None:
+    def __init__(
+        self,
+        answer: Callable[[Sample, int], Output],
+        models: Mapping[str, ModelRef],
+        rests_on: Mapping[str, str] | None = None,
+    ) -> None:
         self._answer = answer
         self.models = models
+        self.rests_on = rests_on or {}
 
     async def solve(self, sample: Sample, seed: int) -> Output:
         """Answer in a thread."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -133,10 +133,13 @@ def _seen(citation: Citation) -> Seen:
 
 
 class _Asker:
-    def __init__(self, bench: Bench, asking: Asking, models: dict[str, ModelRef]) -> None:
+    def __init__(
+        self, bench: Bench, asking: Asking, models: dict[str, ModelRef], rests_on: Mapping[str, str]
+    ) -> None:
         self._bench = bench
         self._asking = asking
         self.models = models
+        self.rests_on = rests_on
 
     async def solve(self, sample: Sample, seed: int) -> Output:
         """Ask the sample's question; an abstention is an output like any other."""
@@ -155,11 +158,15 @@ def asker(prepare: Callable[[Bench], Asking], *roles: str) -> OpenSolver:
     @contextmanager
     def opened(place: Place) -> Iterator[Solver]:
         with open_bench(place) as bench:
-            yield asker_over(bench, prepare(bench), *roles)
+            with bench.noting() as noted:
+                asking = prepare(bench)
+            yield asker_over(bench, asking, *roles, rests_on=noted)
 
     return opened
 
 
-def asker_over(bench: Bench, asking: Asking, *roles: str) -> Solver:
+def asker_over(
+    bench: Bench, asking: Asking, *roles: str, rests_on: Mapping[str, str] | None = None
+) -> Solver:
     """Return what asks the graph over an open bench; the roles are those of `asker`."""
-    return _Asker(bench, asking, bench.models(*ROLES, *roles))
+    return _Asker(bench, asking, bench.models(*ROLES, *roles), rests_on or {})

@@ -65,6 +65,8 @@ class Bench:
         self._once: dict[str, Any] = {}
         self._locks: dict[str, threading.Lock] = {}
         self._guard = threading.Lock()
+        self._asked_for: list[str] = []
+        self._contents: dict[str, str] = {}
 
     @property
     def home(self) -> Path:
@@ -113,7 +115,19 @@ class Bench:
         Raises:
             VidenceError: As `Collections.add`; `unavailable` while another process indexes the same.
         """
-        return self.once(f"collection {name}", lambda: self._index(name, records, folder, paths, kind))
+        made = self.once(f"collection {name}", lambda: self._index(name, records, folder, paths, kind))
+        self._asked_for.append(made)
+        return made
+
+    @contextmanager
+    def noting(self) -> Iterator[dict[str, str]]:
+        """Note which collections are asked for, each with what names its content; filled in at the end.
+
+        Suites are opened one after another, so that what is noted is of one suite.
+        """
+        first, noted = len(self._asked_for), dict[str, str]()
+        yield noted
+        noted.update({name: self._contents[name] for name in self._asked_for[first:]})
 
     def _index(
         self,
@@ -128,13 +142,16 @@ class Bench:
         if paths:
             seen = self.home / "input" / name / "done"
             state = _state_of(paths)
+            self._contents[name] = _content_of(paths)
             if not (name in collections.names() and seen.is_file() and seen.read_text() == state):
                 collections.add(name, list(paths), kind=kind, progress=told)
                 seen.parent.mkdir(parents=True, exist_ok=True)
                 seen.write_text(state)
             return name
         text = "".join(json.dumps(record, sort_keys=True) + "\n" for record in records)
-        name = f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        name = f"{name}-{digest[:10]}"
+        self._contents[name] = digest
         done = self.home / "input" / name / "done"
         if done.is_file() and name in collections.names():
             return name
@@ -180,6 +197,17 @@ def _state_of(paths: Sequence[Path]) -> str:
             if file.is_file() and "__pycache__" not in file.parts:
                 found = file.stat()
                 digest.update(f"{file}|{found.st_size}|{found.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
+def _content_of(paths: Sequence[Path]) -> str:
+    """Return a hash of names and contents, the same wherever and whenever the files were written."""
+    digest = hashlib.sha256()
+    for path in paths:
+        for file in sorted(path.rglob("*") if path.is_dir() else [path]):
+            if file.is_file() and "__pycache__" not in file.parts:
+                digest.update(f"{file.relative_to(path.parent)}\0".encode())
+                digest.update(hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()
 
 
@@ -252,9 +280,12 @@ def _indexing_code() -> bytes:
 
 
 class _AsyncSolver:
-    def __init__(self, answer: AsyncAnswer, models: Mapping[str, ModelRef]) -> None:
+    def __init__(
+        self, answer: AsyncAnswer, models: Mapping[str, ModelRef], rests_on: Mapping[str, str]
+    ) -> None:
         self._answer = answer
         self.models = models
+        self.rests_on = rests_on
 
     async def solve(self, sample: Sample, seed: int) -> Output:
         """Answer without a thread of its own."""
@@ -267,7 +298,9 @@ def async_solver(make: Callable[[Bench], AsyncAnswer], *roles: str) -> OpenSolve
     @contextmanager
     def opened(place: Place) -> Iterator[_AsyncSolver]:
         with open_bench(place) as bench:
-            yield _AsyncSolver(make(bench), bench.models(*roles))
+            with bench.noting() as noted:
+                answer = make(bench)
+            yield _AsyncSolver(answer, bench.models(*roles), noted)
 
     return opened
 
@@ -283,7 +316,8 @@ def bench_solver(make: Callable[[Bench], Callable[[Sample, int], Output]], *role
     @contextmanager
     def opened(place: Place) -> Iterator[FunctionSolver]:
         with open_bench(place) as bench:
-            answer = make(bench)
-            yield FunctionSolver(answer, bench.models(*roles))
+            with bench.noting() as noted:
+                answer = make(bench)
+            yield FunctionSolver(answer, bench.models(*roles), noted)
 
     return opened

@@ -39,11 +39,19 @@ class Verdict(BaseModel):
 
 
 class _ChatSolver:
-    def __init__(self, chat: ChatModel, bench: Bench, collection: str, models: dict[str, ModelRef]) -> None:
+    def __init__(
+        self,
+        chat: ChatModel,
+        bench: Bench,
+        collection: str,
+        models: dict[str, ModelRef],
+        rests_on: dict[str, str],
+    ) -> None:
         self._chat = chat
         self._bench = bench
         self._collection = collection
         self.models = models
+        self.rests_on = rests_on
 
     async def solve(self, sample: Sample, seed: int) -> Output:
         """Ask the model; it raises as the server does, or when the reply is no verdict."""
@@ -81,8 +89,10 @@ def _opens(*, reads: bool) -> OpenSolver:
                 )
             assert bench.data is not None  # the suite needs it
             records = pubmedqa_records(bench.data / "pubmedqa") if reads else []
-            name = bench.collection("pubmedqa", records) if reads else ""
-            yield _ChatSolver(chat, bench, name, bench.models(_ROLE, *(["embeddings"] if reads else [])))
+            with bench.noting() as noted:
+                name = bench.collection("pubmedqa", records) if reads else ""
+            models = bench.models(_ROLE, *(["embeddings"] if reads else []))
+            yield _ChatSolver(chat, bench, name, models, noted)
 
     return opened
 

@@ -11,7 +11,7 @@ import pytest
 from core.settings import Settings
 from evals.run.registry import Place
 from evals.solvers import bench as benches
-from evals.solvers.bench import Bench, open_bench
+from evals.solvers.bench import Bench, bench_solver, open_bench
 from evals.solvers.closed import closed_registry
 from tests.support.token_embedder import HashTokens
 from tools.registry import default_registry
@@ -103,3 +103,25 @@ def test_run_files_beside_them_do_not_push_indexes_out(tmp_path: Path) -> None:
         assert bench.home.is_dir()
     assert (folder / ("a" * 16)).is_dir()
     assert (folder / ("b" * 16)).is_dir()
+
+
+@pytest.mark.usefixtures("embeds")
+def test_a_solver_says_which_content_it_searches(tmp_path: Path) -> None:
+    page = tmp_path / "docs" / "page.md"
+    page.parent.mkdir()
+    told: list[dict[str, str]] = []
+    for text, rows in (("diesel", ROWS), ("diesel", ROWS), ("electricity", ROWS), ("diesel", ROWS[:1])):
+        page.write_text(f"# Ferry\n\nThe ferry runs on {text}.\n")
+        place = Place(Settings(home=tmp_path / "home"))
+
+        def prepare(bench: Bench, rows: list[dict[str, str]] = rows) -> Any:
+            bench.collection("docs", paths=[page.parent])
+            bench.collection("ships", rows)
+
+        with bench_solver(prepare)(place) as solver:
+            told.append({name.split("-")[0]: content for name, content in solver.rests_on.items()})
+    first, again, other_file, other_rows = told
+    assert set(first) == {"docs", "ships"}
+    assert first == again
+    assert (first["docs"] != other_file["docs"], first["ships"] == other_file["ships"]) == (True, True)
+    assert (first["docs"] == other_rows["docs"], first["ships"] != other_rows["ships"]) == (True, True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from core.images import ImageStore
 from evals.production.create import Made, image_name, make_lines
 from evals.production.record import Rules
 from evals.production.store import ProductionSet, all_sets, find_set, measured_on, write_set
+from evals.production.suite import _versions
 from evals.production.trained import Trained, read_trained
 from knowledge.image_prints import PrintCache
 from knowledge.seen import SeenIndex
@@ -268,3 +270,21 @@ def test_a_rating_keeps_where_the_run_searched() -> None:
     )
     assert collections_of(result) == ("b", "a")
     assert rated_run(result).collections == ("b", "a")
+
+
+def test_a_set_rests_on_the_collections_as_they_are(images: ImageStore, isolated_home: Path) -> None:
+    found = written(lines([rated("Where?", "Oslo", collections=("notes",))], images), images, isolated_home)
+
+    class Kept:
+        version_now = "1"
+
+        def names(self) -> list[str]:
+            return ["notes"]
+
+        def version(self, name: str) -> str:
+            return self.version_now
+
+    kept: Any = Kept()
+    before = _versions(found, kept)
+    kept.version_now = "2"
+    assert (before, _versions(found, kept)) == ({"notes": "1"}, {"notes": "2"})

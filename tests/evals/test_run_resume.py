@@ -9,6 +9,8 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,9 +22,10 @@ from evals.run.cache import OutputCache
 from evals.run.file import RunFile, read_run
 from evals.run.header import Code
 from evals.run.options import Limits, Options, draw
-from evals.run.registry import Place, Scorer
+from evals.run.registry import Place, Scorer, Suite
 from evals.run.runner import run_suites
 from evals.run.sample import Output, Sample, Spent
+from evals.run.solver import FunctionSolver
 from tests.support.eval_suites import code, header, is_right, sample, small_suite
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -319,3 +322,65 @@ def test_a_draw_is_the_same_each_time_and_part_of_a_larger_one() -> None:
     assert small == draw(list(rows), 10)
     assert {one.id for one in small} < {one.id for one in large}
     assert draw(rows, None) == rows
+
+
+def test_a_kept_answer_is_not_used_when_its_image_is_another_one(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def answer(one: Sample, seed: int) -> Output:
+        asked.append(one.id)
+        return Output(answer=1)
+
+    data = tmp_path / "data"
+    data.mkdir()
+    for name in ("a", "b"):
+        (data / f"{name}.png").write_bytes(b"as it was")
+    rows = [
+        Sample(id=name, suite="seen", family="seen", input={"images": [f"{name}.png"]}) for name in ("a", "b")
+    ]
+    looks = replace(small_suite("seen", answer=answer, count=0), load=lambda place: rows)
+    cache, place = OutputCache(tmp_path / "cache.sqlite"), replace(PLACE, data=data)
+    run_suites([looks], place, tmp_path / "first", cache=cache, identify=code)
+    (data / "a.png").write_bytes(b"another one")
+    asked.clear()
+    with pytest.raises(VidenceError, match="rests_on"):
+        run_suites([looks], place, tmp_path / "first", cache=cache, identify=code)
+    found = run_suites([looks], place, tmp_path / "second", cache=cache, identify=code)
+    assert (asked, found.summary.cached) == (["a"], 1)
+    # Which other samples are drawn does not matter.
+    run_suites([looks], place, tmp_path / "third", Options(limit=1), cache=cache, identify=code)
+    assert asked == ["a"]
+    cache.close()
+
+
+def test_a_kept_answer_is_not_used_when_what_is_searched_or_installed_has_changed(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def answer(one: Sample, seed: int) -> Output:
+        asked.append(one.id)
+        return Output(answer=1)
+
+    def searching(content: str) -> Suite:
+        def opened(place: Place) -> AbstractContextManager[FunctionSolver]:
+            return nullcontext(FunctionSolver(answer, {}, {"library": content}))
+
+        return replace(small_suite(), open_solver=opened)
+
+    def upgraded() -> Code:
+        return code().model_copy(update={"packages": {"bm25s": "2"}})
+
+    cache = OutputCache(tmp_path / "cache.sqlite")
+    for name, content, version, asks in (
+        ("a", "1", code, 6),
+        ("b", "1", code, 0),
+        ("c", "2", code, 6),
+        ("d", "2", upgraded, 6),
+    ):
+        asked.clear()
+        run_suites([searching(content)], PLACE, tmp_path / name, cache=cache, identify=version)
+        assert len(asked) == asks, name
+    with pytest.raises(VidenceError, match=r"rests_on\.library"):
+        run_suites([searching("2")], PLACE, tmp_path / "a", cache=cache, identify=code)
+    with pytest.raises(VidenceError, match=r"packages\.bm25s"):
+        run_suites([searching("2")], PLACE, tmp_path / "c", cache=cache, identify=upgraded)
+    cache.close()
