@@ -68,14 +68,24 @@ class _Identifier:
         claims = await self._verifier.claims(text)
         if claims is None:
             raise _refused("The token is not valid here", "Sign in again.")
-        subject = str(claims[self._settings.server_oidc_owner_claim])
         # Named by its issuer too: no provider's user can have the name of a key's owner.
-        return Caller(f"{claims['iss']}#{subject}", self._permissions(claims), "token")
+        return Caller(f"{claims['iss']}#{self._subject(claims)}", self._permissions(claims), "token")
+
+    def _subject(self, claims: dict[str, Any]) -> str:
+        """Return who owns what a token's user makes; users that the claim does not name share no owner."""
+        claim = self._settings.server_oidc_owner_claim
+        subject = claims.get(claim)
+        if isinstance(subject, bool) or not isinstance(subject, str | int) or not str(subject).strip():
+            raise _refused(
+                f"The token names nobody in `{claim}`",
+                "Have the provider add it, or set VIDENCE_SERVER_OIDC_OWNER_CLAIM to another claim.",
+            )
+        return str(subject)
 
     def _permissions(self, claims: dict[str, Any]) -> frozenset[Permission]:
-        held = claims.get(self._settings.server_oidc_role_claim, ())
-        names = [held] if isinstance(held, str) else list(held)
-        return frozenset().union(*(ROLES[name] for name in names if name in ROLES))
+        held = claims.get(self._settings.server_oidc_role_claim)
+        names = [held] if isinstance(held, str) else held if isinstance(held, list | dict) else ()
+        return frozenset().union(*(ROLES[name] for name in names if isinstance(name, str) and name in ROLES))
 
 
 def _credential(request: Request) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import time
@@ -9,13 +10,21 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
 
+from core.errors import VidenceError
+from core.settings import Settings
+from server.security import tokens
+from server.security.identify import open_identify
+from server.security.tokens import TokenVerifier
 from tests.support.live_server import live
 
 
@@ -121,6 +130,59 @@ def test_another_issuer_audience_or_time_is_refused(
     client: httpx.Client, provider: Provider, claims: dict[str, Any]
 ) -> None:
     assert status(client, provider.token(**claims)) == 401
+
+
+@pytest.mark.parametrize("held", [3, [{"name": "viewer"}], {"name": 1}, [None]])
+def test_roles_of_another_form_allow_nothing(client: httpx.Client, provider: Provider, held: Any) -> None:
+    assert status(client, provider.token(roles=held)) == 403
+
+
+@pytest.mark.parametrize("named", [{}, {"email": ""}, {"email": ["a"]}, {"email": {"a": 1}}, {"email": True}])
+async def test_users_whom_the_owner_claim_does_not_name_are_refused_instead_of_sharing_an_owner(
+    provider: Provider, tmp_path: Path, named: dict[str, Any]
+) -> None:
+    settings = Settings(
+        home=tmp_path,
+        server_auth="keys",
+        server_oidc_issuer=provider.issuer,
+        server_oidc_audience="vidence",
+        server_oidc_owner_claim="email",
+    )
+    identify = open_identify(settings, None)  # type: ignore[arg-type]
+    with pytest.raises(HTTPException, match="names nobody in `email`") as refused:
+        await identify(_request(provider.token(**named)))
+    assert refused.value.status_code == 401
+    known = await identify(_request(provider.token(email="ada@x.org")))
+    assert known.owner == f"{provider.issuer}#ada@x.org"
+
+
+def _request(token: str) -> Request:
+    return Request({"type": "http", "headers": [(b"authorization", f"Bearer {token}".encode())]})
+
+
+async def test_a_provider_that_is_away_locks_nobody_out_whose_key_is_known(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    provider = Provider()
+    thread = Thread(target=provider.server.serve_forever)
+    thread.start()
+    settings = Settings(server_oidc_issuer=provider.issuer, server_oidc_audience="vidence")
+    verifier, now = TokenVerifier(settings), 1000.0
+    monkeypatch.setattr(tokens, "time", SimpleNamespace(monotonic=lambda: now))
+    try:
+        token = provider.token()
+        assert await verifier.claims(token)
+    finally:
+        await asyncio.to_thread(provider.server.shutdown)
+        thread.join()
+        provider.server.server_close()
+    now += tokens.KEEP_S + 1
+    assert await verifier.claims(token)
+    with pytest.raises(VidenceError, match="cannot be read"):
+        await verifier.claims(provider.token(kid="newer"))
+    now += tokens.AWAY_S
+    with pytest.raises(VidenceError, match="cannot be read"):
+        await verifier.claims(token)
 
 
 def test_a_forged_signature_is_refused(client: httpx.Client, provider: Provider) -> None:
