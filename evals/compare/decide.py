@@ -107,12 +107,18 @@ def compare_runs(base: Run, new: Run, config: GateConfig | None = None) -> Compa
     reasons = [
         *_regressions(compared, config),
         *_lacking(pairs, config),
+        *([] if config.runs.allow_missing else _unfinished("new run", new)),
         *(_said_lost(one) for one in pairs.values if _lost(one, level)),
         *_failures(new, config),
         *_floors(new, config),
     ]
     small = [one.name for one in compared if one.detectable > config.runs.detect]
-    notes = [*pairs.notes, *(_said_lost(one) for one in pairs.values if not _lost(one, level))]
+    # A part of a base is still a base; what was not asked there is not compared.
+    notes = [
+        *pairs.notes,
+        *_unfinished("base", base),
+        *(_said_lost(one) for one in pairs.values if not _lost(one, level)),
+    ]
     if small:
         notes.append(
             f"{len(small)} of {len(compared)} parts are too small to notice a fall of "
@@ -221,6 +227,17 @@ def _lacking(pairs: Pairs, config: GateConfig) -> list[str]:
             for suite, count in pairs.missing.items()
         ]
     return reasons
+
+
+def _unfinished(name: str, run: Run) -> list[str]:
+    """Say which suites of a run that was killed or limited were not asked to their end."""
+    done = Counter(record.sample.suite for record in run.records)
+    wanted = {suite.name: suite.samples * run.header.epochs for suite in run.header.suites}
+    return [
+        f"{suite}: the {name} is not finished, {done[suite]} of {count} samples were asked"
+        for suite, count in wanted.items()
+        if done[suite] < count
+    ]
 
 
 def _lost(one: Values, level: float) -> bool:

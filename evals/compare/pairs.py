@@ -170,6 +170,10 @@ def _blocks(
         if was is not None and was.value is not None and (is_ is None or is_.value is None):
             values.append(Values(old.name, name, was.n, 0, 0))
             continue
+        if was and is_ and is_.errors > was.errors and was.blocks and was.blocks.keys() != is_.blocks.keys():
+            # So many failed that whole blocks are gone: no reason to let it pass.
+            values.append(Values(old.name, name, is_.errors - was.errors, 0, 0))
+            continue
         if was is None or is_ is None or not was.blocks or was.blocks.keys() != is_.blocks.keys():
             notes.append(f"{old.name} {name}: not judged, the runs do not have the same 10 or more blocks")
             continue

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
@@ -11,7 +12,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import Field
 
 from core.contracts import RunResult
-from core.errors import not_found
+from core.errors import invalid_input, not_found
 from core.feedback_store import MAX_TEXT, Feedback, Rating, rated_run
 from server.http.bodies import Body
 from server.http.deps import Asks, Context, Reads, Trains
@@ -81,13 +82,34 @@ async def take_back(run_id: str, context: Context, caller: Asks) -> Response:
 async def export(
     context: Context,
     caller: Trains,
-    since: Annotated[str, Query(pattern=r"^$|^\d{4}-\d\d-\d\d", max_length=40, description="ISO 8601.")] = "",
+    since: Annotated[
+        str,
+        Query(
+            pattern=r"^$|^\d{4}-\d\d-\d\d",
+            max_length=40,
+            description="ISO 8601, in UTC unless it says otherwise.",
+        ),
+    ] = "",
 ) -> StreamingResponse:
     """Export everybody's ratings as JSON lines, the oldest first: what fine-tuning reads."""
-    await context.audit.append(caller.actor, "feedback.exported", since)
+    begin = _in_utc(since) if since else ""
+    await context.audit.append(caller.actor, "feedback.exported", begin)
 
     def lines() -> Iterator[str]:
-        for item in context.feedback.all(since=since):
+        for item in context.feedback.all(since=begin):
             yield item.model_dump_json() + "\n"
 
     return StreamingResponse(lines(), media_type="application/x-ndjson")
+
+
+def _in_utc(since: str) -> str:
+    """Return a time as ratings are stamped, to be compared as text; raises `invalid_input`."""
+    try:
+        told = datetime.fromisoformat(since)
+        at = told.replace(tzinfo=told.tzinfo or UTC).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise invalid_input(
+            f"`since` is no time: {since}",
+            help="Write 2026-11-22 or 2026-11-22T08:30:00Z; in an address `+` is written %2B.",
+        ) from None
+    return at.isoformat(timespec="milliseconds")

@@ -51,6 +51,8 @@ class AuditLog:
     async def append(self, actor: str, action: str, object: str = "", **detail: Any) -> AuditEntry:
         """Write an entry; it is on disk when this returns."""
         at = iso_now()
+        # PostgreSQL keeps no zero characters: what is chained has to be what is read again.
+        actor, action, object = (part.replace("\0", "\ufffd") for part in (actor, action, object))
 
         def work(to: Connection) -> AuditEntry:
             last = to.execute("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1").fetchone()

@@ -180,6 +180,19 @@ def test_hard_samples_cannot_be_left_out() -> None:
     assert compare_runs(base, new, GateConfig(runs=RunRules(allow_missing=True))).passed
 
 
+def test_a_run_that_was_killed_is_not_waved_through_with_a_base_that_was_killed_at_the_same_place() -> None:
+    whole = a_run({"sums": np.ones(120)})
+    suites = tuple(one.model_copy(update={"samples": 60}) for one in whole.header.suites)
+    head = whole.header.model_copy(update={"suites": suites, "epochs": 2})
+    part = of_records(list(whole.records)[:12], head)
+    whole = of_records(list(whole.records), head)
+    said = "not finished, 12 of 120 samples were asked"
+    assert compare_runs(part, part).reasons == (f"sums: the new run is {said}",)
+    assert compare_runs(part, part, GateConfig(runs=RunRules(allow_missing=True))).passed
+    grown = compare_runs(part, whole)
+    assert (grown.passed, grown.notes[0]) == (True, f"sums: the base is {said}")
+
+
 def test_a_suite_that_did_not_run_is_missed() -> None:
     base = a_run({"sums": np.ones(30), "other": np.ones(30)})
     found = compare_runs(base, a_run({"sums": np.ones(30)}))
@@ -391,6 +404,13 @@ def test_measures_over_all_samples_are_judged_by_blocks() -> None:
     assert compare_runs(base, corpus_run(answers, failed=1)).reasons == (
         "captions cider: 1 samples failed, 0 in the base",
     )
+    many = [
+        compare_runs(*(_with_another_suite(one) for one in (base, corpus_run(answers, n))))
+        for n in (120, 195)
+    ]
+    assert [one.reasons[0] for one in many] == [
+        f"captions cider: {count} samples have no value now that had one" for count in (120, 195)
+    ]
     gone = corpus_run(answers)
     gone = Run(gone.path, gone.header, gone.records, summarise(gone.header, gone.records))
     mixed = compare_runs(*(_with_another_suite(one) for one in (base, gone)))

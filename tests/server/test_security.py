@@ -110,6 +110,15 @@ async def test_a_dropped_or_renumbered_entry_breaks_the_chain(
     assert not (await log.check()).ok
 
 
+async def test_what_is_chained_is_text_that_every_database_keeps_as_it_is(database: Database) -> None:
+    log = AuditLog(database)
+    entry = await log.append("ada\0", "feedback.exported", "2026-01-01\0", owner="\0")
+    assert (await log.read()) == [entry]
+    kept = await database.read(lambda to: tuple(to.execute("SELECT * FROM audit").fetchone()))
+    assert not any("\0" in str(part) for part in kept)
+    assert (await log.check()).ok
+
+
 def test_every_route_asks_for_a_permission() -> None:
     found = rows(create_app(Settings()))
     assert {row.path for row in found if not row.permission} == PUBLIC

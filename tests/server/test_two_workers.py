@@ -76,12 +76,11 @@ def test_redis_stopped_for_ten_seconds_under_load_loses_and_doubles_nothing(
     def away() -> None:
         time.sleep(0.5)
         redis.signal(signal.SIGSTOP)
-        time.sleep(AWAY_S)
+        stay_away(workers)
         redis.signal(signal.SIGCONT)
         time.sleep(2)
 
     load = under_load(workers, away)
-    assert load.refused[503], "new runs are refused while events cannot be kept"
     assert set(check(load, workers[1])) == {"done"}
 
 
@@ -91,12 +90,11 @@ def test_redis_killed_and_back_after_ten_seconds_loses_and_doubles_nothing(
     def away() -> None:
         time.sleep(0.5)
         redis.kill()
-        time.sleep(AWAY_S)
+        stay_away(workers)
         redis.start()
         time.sleep(2)
 
     load = under_load(workers, away)
-    assert load.refused[503]
     assert set(check(load, workers[1])) == {"done"}
 
 
@@ -116,7 +114,7 @@ def test_postgresql_away_for_ten_seconds_under_load_loses_and_doubles_nothing(
                 server.signal(signal.SIGSTOP)
             else:
                 server.kill()
-            time.sleep(AWAY_S)
+            stay_away(workers)
             if how == "stopped":
                 server.signal(signal.SIGCONT)
             else:
@@ -124,7 +122,6 @@ def test_postgresql_away_for_ten_seconds_under_load_loses_and_doubles_nothing(
             time.sleep(2)
 
         load = under_load(workers, away)
-        assert load.refused[503], "new runs are refused while they cannot be kept"
         for worker in workers:
             with httpx.Client(base_url=worker.url, timeout=20) as client:
                 until(lambda: client.post("/v1/runs", json={"question": "Back?"}).status_code == 202, 60)
@@ -158,6 +155,15 @@ def test_accepted_runs_end_while_redis_is_away_and_are_told_when_it_is_back(
                     assert len(set(kinds)) < len(kinds)
         finally:
             slow.kill()
+
+
+def stay_away(workers: list[Nursery]) -> None:
+    """Let the time pass that a store is away; every worker comes to refuse new runs in it."""
+    back = time.monotonic() + AWAY_S
+    for worker in workers:
+        with httpx.Client(base_url=worker.url, timeout=60) as client:
+            until(lambda: _refused(client), 60)
+    time.sleep(max(0.0, back - time.monotonic()))
 
 
 def _refused(client: httpx.Client) -> httpx.Response | None:
