@@ -136,7 +136,7 @@ def create_app(
             CORSMiddleware,
             allow_origins=list(settings.server_cors_origins),
             allow_methods=["GET", "POST", "PUT", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "Last-Event-ID", "X-API-Key", "X-Request-ID"],
+            allow_headers=["*"],  # OpenAI's client adds a dozen of its own; origins are what is chosen among
             expose_headers=["Location", "Retry-After", "X-Request-ID", "X-Run-Id", "X-Thread-Id"],
         )
     # Outside the rest: a page elsewhere that has its name resolve to this machine reaches nothing.

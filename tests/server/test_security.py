@@ -266,6 +266,17 @@ def test_a_page_elsewhere_gets_nothing_from_a_server_without_keys(tmp_path: Path
     with live(tmp_path, server_cors_origins=("https://app.example",)) as client:
         reply = client.get("/v1/runs", headers={"Origin": "https://app.example"})
         assert reply.headers["access-control-allow-origin"] == "https://app.example"
+        asked = {
+            "Access-Control-Request-Method": "POST",
+            "Access-Control-Request-Headers": "authorization,x-stainless-lang",  # `openai` in a page
+        }
+        path = "/v1/chat/completions"
+        reply = client.options(path, headers={"Origin": "https://app.example", **asked})
+        assert (reply.status_code, "x-stainless-lang" in reply.headers["access-control-allow-headers"]) == (
+            200,
+            True,
+        )
+        assert client.options(path, headers={"Origin": "https://evil.example", **asked}).status_code == 400
 
 
 def test_a_page_elsewhere_changes_nothing_on_a_server_without_keys(tmp_path: Path) -> None:
