@@ -121,6 +121,28 @@ def test_exact_match_is_the_one_of_the_release_gate() -> None:
     assert exact_match("2", []) is None
 
 
+@pytest.mark.parametrize(
+    ("said", "gold", "right"),
+    [
+        ("5", "\N{MINUS SIGN}5", 0),  # charts are drawn with this sign
+        ("-5", "\N{MINUS SIGN}5", 1),
+        ("\uff0d5", "-5", 1),
+        ("5", ".5", 0),
+        ("0.5", ".5", 1),
+        ("-.5", "-0.5", 1),
+        ("No. 5", "no 5", 1),
+        ("wait... 5", "wait 5", 1),
+        ("v1.5.", "v1.5", 1),
+        ("\u0915\u093e\u092e", "\u0915\u0940\u092e", 0),  # Hindi: the vowel is a mark
+        ("\u0915\u093e\u092e", "\u0915\u093e\u092e", 1),
+        ("e\u0301clair", "\u00e9clair", 1),
+        ("Stra\u00dfe", "STRASSE", 1),
+    ],
+)
+def test_an_exact_match_keeps_signs_decimal_points_and_marks(said: str, gold: str, right: int) -> None:
+    assert exact_match(said, gold) == right
+
+
 def test_rouge_l_agrees_with_rouge_score() -> None:
     from rouge_score import rouge_scorer
 
