@@ -120,7 +120,10 @@ const SHOWN = {
   },
   "run.error": (turn, runId, data) => turn.fail([data.message, data.help].filter(Boolean).join(". ")),
   gap: (turn) => turn.say("(some steps are no longer kept) "),
-  "run.finished": (turn, runId, data) => data.status === "cancelled" && turn.fail("Stopped."),
+  "run.finished": (turn, runId, data) => {
+    if (state.waiting === runId) state.waiting = ""; // told again from the history, it was answered since
+    if (data.status === "cancelled") turn.fail("Stopped.");
+  },
 };
 
 const show = (turn, runId, event) => SHOWN[event.type]?.(turn, runId, event.data);
@@ -186,7 +189,8 @@ async function reopen(runId) {
   $("hello")?.remove();
   const turn = new Turn(run.question, run.images);
   log.append(turn.element);
-  state.thread = run.thread_id;
+  // What is asked next goes on with this conversation; a question back of another one waits there.
+  Object.assign(state, { thread: run.thread_id, waiting: "", sent: [...run.images] });
   await follow(turn, runId, 0);
   turn.element.scrollIntoView({ block: "nearest" });
 }

@@ -199,6 +199,28 @@ def test_an_earlier_run_is_opened_from_the_history(page: Any) -> None:
     assert turn.count() == 1
 
 
+def test_what_is_asked_after_a_look_at_the_history_goes_on_there(page: Any, server: httpx.Client) -> None:
+    """And not to the question back of another conversation, nor to one that was answered since."""
+
+    def reopen(text: str) -> None:
+        page.get_by_role("button", name="History").click()
+        listed = page.get_by_role("dialog", name="History").get_by_role("button")
+        listed.filter(has_text=text).first.click()
+        page.locator("article.turn").last.get_by_text("42").first.wait_for()
+
+    ask(page, "ask me first")
+    page.get_by_role("button", name="b", exact=True).click()
+    page.get_by_text("The answer is there.").wait_for()
+    page.get_by_role("button", name="New conversation").click()
+    ask(page, "ask me second")
+    page.get_by_role("button", name="b", exact=True).wait_for()
+    reopen("ask me first")
+    ask(page, "And then?").get_by_text("42").first.wait_for()
+    newest, second, first = server.get("/v1/runs?limit=3").json()["runs"]
+    assert (newest["question"], newest["thread_id"]) == ("And then?", first["thread_id"])
+    assert second["status"] == "input_required"
+
+
 def test_a_lost_connection_loses_nothing(browser: Any, tmp_path: Path) -> None:
     with live(tmp_path, identify=None, tool=SlowSearch(1.0)) as server:
         for page in opened(browser, server):
