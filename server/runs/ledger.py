@@ -11,6 +11,7 @@ from collections.abc import Collection, Sequence
 
 from server.clock import iso_now
 from server.runs.policy import Admission, Open, admit
+from server.runs.quota import check_quota
 from server.runs.records import OPEN, Failure, Held, Lease, LeaseLost, NewRun, Reply, Run, Status, Waiting
 from server.runs.rows import COLUMNS, insert_run, run_of
 from server.runs.threads import Threads, ensure_thread
@@ -50,10 +51,12 @@ class RunLedger(Threads):
         """Keep a run with its `run.started`; return it and the runs that are cancelled for it.
 
         Raises:
-            VidenceError: `blocked` when the thread is busy, `rate_limited` when too many wait.
+            VidenceError: `blocked` when the thread is busy, `rate_limited` when too many wait or had begun.
         """
 
         def work(to: Connection) -> tuple[Run, Admission, Written]:
+            if new.quota:
+                check_quota(to, new.owner, new.quota)
             now = iso_now()
             key = ensure_thread(to, new.owner, new.thread_id, new.spec.question[:80], now)
             rows = to.execute(
@@ -222,12 +225,6 @@ class RunLedger(Threads):
             statement = f"UPDATE runs SET cancel_requested = 1 WHERE run_id = ? AND status IN {_OPEN}"
             await self._database.write(lambda to: to.execute(statement, (run_id,)).rowcount)
         return run
-
-    async def nth_newest(self, owner: str, n: int) -> str:
-        """Return when an owner began the n-th of their newest runs (ISO 8601), or nothing with fewer."""
-        statement = "SELECT created_at FROM runs WHERE owner = ? ORDER BY place DESC LIMIT 1 OFFSET ?"
-        row = await self._database.read(lambda to: to.execute(statement, (owner, n - 1)).fetchone())
-        return str(row["created_at"]) if row else ""
 
     async def open_runs(self) -> int:
         """Return how many runs are queued or running."""

@@ -66,11 +66,10 @@ class RunManager:
 
         Raises:
             VidenceError: `invalid_input` for an empty question, `unavailable` while draining, `rate_limited`
-                when too many wait, `blocked` when the thread is busy and the policy says `reject`.
+                when too many wait or were begun, `blocked` when the thread is busy and `multitask` rejects.
         """
         clean_question(spec.question, self._settings.max_question_chars)
         self.check_accepting()
-        await self._check_quota(owner)
         free = self._free() > 0
         if not free and await self._parts.ledger.open_runs() >= self._settings.server_max_queued:
             raise VidenceError(
@@ -80,7 +79,8 @@ class RunManager:
                 retryable=True,
             )
         lease = self._lease if free else None
-        new = NewRun(uuid.uuid4().hex, owner, thread_id or uuid.uuid4().hex[:12], spec, lease)
+        thread_id = thread_id or uuid.uuid4().hex[:12]
+        new = NewRun(uuid.uuid4().hex, owner, thread_id, spec, lease, self._settings.server_runs_per_day)
         self._starting += free
         try:
             run, displaced = await self._parts.ledger.create(new)
@@ -93,23 +93,6 @@ class RunManager:
         elif displaced:
             self._kick.set()
         return run
-
-    async def _check_quota(self, owner: str) -> None:
-        quota = self._settings.server_runs_per_day
-        if not quota:
-            return
-        # So many runs ago: while that was less than a day ago, one more is too many.
-        begun = await self._parts.ledger.nth_newest(owner, quota)
-        free = datetime.fromisoformat(begun) + timedelta(days=1) if begun else datetime.now(UTC)
-        wait_s = (free - datetime.now(UTC)).total_seconds()
-        if wait_s > 0:
-            raise VidenceError(
-                "rate_limited",
-                f"{quota:,} runs in 24 hours are the quota",
-                help=f"Wait until {free:%H:%M} UTC, or ask an admin to raise VIDENCE_SERVER_RUNS_PER_DAY.",
-                retryable=True,
-                wait_s=wait_s,
-            )
 
     def check_accepting(self) -> None:
         """Raise `unavailable` while the server drains, without its models, or while events cannot be kept."""

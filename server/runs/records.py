@@ -126,6 +126,8 @@ class NewRun:
     thread_id: str
     spec: RunSpec
     lease: Lease | None
+    quota: int = 0
+    """Runs in 24 hours that the owner may have with this one; 0 for any number."""
 
 
 class Thread(Contract):

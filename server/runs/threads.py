@@ -6,6 +6,7 @@ import uuid
 
 from core.errors import VidenceError
 from server.clock import iso_now
+from server.runs.quota import keep_count
 from server.runs.records import Thread
 from server.storage.sql import Connection, SqlDatabase
 from server.stream.log import EventLog
@@ -63,7 +64,8 @@ class Threads:
             if row is None:
                 return None
             key = str(row[0])
-            runs = to.execute("SELECT run_id, status FROM runs WHERE thread_key = ?", (key,)).fetchall()
+            statement = "SELECT run_id, status, created_at FROM runs WHERE thread_key = ?"
+            runs = to.execute(statement, (key,)).fetchall()
             if any(run["status"] in ("queued", "running", "input_required") for run in runs):
                 raise VidenceError(
                     "blocked",
@@ -71,6 +73,7 @@ class Threads:
                     help="Cancel it first.",
                     retryable=True,
                 )
+            keep_count(to, owner, [str(run["created_at"]) for run in runs])
             ids = [str(run["run_id"]) for run in runs]
             for table in ("owed", "events", "streams", "journal", "evidence", "results", "runs"):
                 to.executemany(f"DELETE FROM {table} WHERE run_id = ?", [(id_,) for id_ in ids])

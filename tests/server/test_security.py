@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -254,6 +255,24 @@ def test_a_quota_of_runs_is_kept(tmp_path: Path) -> None:
             assert refused.status_code == 429
             assert "rate_limited" in refused.text
             assert 80_000 < int(refused.headers["Retry-After"]) <= 86_400
+
+
+def test_a_quota_counts_runs_that_come_at_once_and_those_of_deleted_threads(tmp_path: Path) -> None:
+    with live(tmp_path, server_runs_per_day=3) as client:
+
+        def asked(number: int) -> int:
+            body = {"question": "a", "thread_id": f"t{number}"}
+            return client.post("/v1/runs", json=body, headers={"x-owner": "eve"}).status_code
+
+        with ThreadPoolExecutor(12) as pool:
+            codes = sorted(pool.map(asked, range(12)))
+        assert codes == [202] * 3 + [429] * 9
+        eve = {"x-owner": "eve"}
+        for run in client.get("/v1/runs", headers=eve).json()["runs"]:
+            client.get(f"/v1/runs/{run['run_id']}/wait", headers=eve)
+            assert client.delete(f"/v1/threads/{run['thread_id']}", headers=eve).status_code == 204
+        assert asked(12) == 429
+        assert client.post("/v1/runs", json={"question": "a"}, headers={"x-owner": "ada"}).status_code == 202
 
 
 def test_a_page_elsewhere_gets_nothing_from_a_server_without_keys(tmp_path: Path) -> None:
