@@ -106,9 +106,9 @@ class Bench:
         """Index records, or files, once and return the collection's name. Blocking.
 
         Args:
-            name: What it is called; a hash of the records is added.
+            name: What it is called; a hash of the records and of their images is added.
             records: Lines `{id, title?, text?, image?}`.
-            folder: Where the records' images lie.
+            folder: Where the records' images lie; needed when they have some.
             paths: Files and folders to index instead.
             kind: As `vidence index add --kind`.
 
@@ -149,7 +149,13 @@ class Bench:
                 seen.write_text(state)
             return name
         text = "".join(json.dumps(record, sort_keys=True) + "\n" for record in records)
-        digest = hashlib.sha256(text.encode()).hexdigest()
+        images = {
+            str(record["image"]): folder / str(record["image"])
+            for record in records
+            if "image" in record and folder
+        }
+        pixels = "".join(hashlib.sha256(path.read_bytes()).hexdigest() for path in images.values())
+        digest = hashlib.sha256((text + pixels).encode()).hexdigest()
         name = f"{name}-{digest[:10]}"
         self._contents[name] = digest
         done = self.home / "input" / name / "done"
@@ -158,10 +164,9 @@ class Bench:
         place = done.parent
         place.mkdir(parents=True, exist_ok=True)
         # Images are copied: captions that lie beside them in the data's folder would be indexed too.
-        for image in {str(record["image"]) for record in records if "image" in record}:
+        for image, path in images.items():
             (place / image).parent.mkdir(parents=True, exist_ok=True)
-            assert folder is not None
-            shutil.copyfile(folder / image, place / image)
+            shutil.copyfile(path, place / image)
         (place / "records.jsonl").write_text(text, encoding="utf-8")
         collections.add(name, [place / "records.jsonl"], progress=told)
         done.touch()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from core.settings import Settings
 from evals.run.registry import Place
@@ -125,3 +126,18 @@ def test_a_solver_says_which_content_it_searches(tmp_path: Path) -> None:
     assert first == again
     assert (first["docs"] != other_file["docs"], first["ships"] == other_file["ships"]) == (True, True)
     assert (first["docs"] == other_rows["docs"], first["ships"] != other_rows["ships"]) == (True, True)
+
+
+def test_another_image_of_the_same_name_is_indexed_again(tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    rows = [{"id": "a", "image": "a.png"}]
+    names = []
+    for color in ("red", "red", "blue"):
+        Image.new("RGB", (64, 64), color).save(folder / "a.png")
+        with open_bench(Place(Settings(home=tmp_path / "home"))) as bench:
+            bench.services.collections.add = lambda *args, **more: None  # type: ignore[method-assign, assignment]
+            names.append(bench.collection("photos", rows, folder=folder))
+            copied = bench.home / "input" / names[-1] / "a.png"
+            assert copied.read_bytes() == (folder / "a.png").read_bytes()
+    assert names[0] == names[1] != names[2]
