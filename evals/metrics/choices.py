@@ -10,7 +10,10 @@ from evals.exact_match import normal_answer
 
 _ALONE = re.compile(r"\W*([A-Za-z])\W*")
 _IN_FRONT = re.compile(r"\W*([A-Za-z])[).:](?=\s|$)")
-_NAMED = re.compile(r"\b(?:answer|option|choice)\b\W*(?:is\b)?\W*([A-Za-z])(?![\w'])", re.IGNORECASE)
+# A small `a` before a word is an article: "the answer is a decline" names no letter.
+_NAMED = re.compile(
+    r"\b(?:answer|option|choice)\b\W*(?:is\b)?\W*(?!(?-i:a)\s+\w)([A-Za-z])(?![\w'])", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ _LENIENT = 5
 def split_items(text: str | None) -> list[str]:
     """Return the items of a list in words: parted by commas, semicolons, lines, bullets or `and`."""
     lines = [_NUMBERING.sub("", line) for line in (text or "").splitlines()]
-    return [item.strip(" .") for line in lines for item in _BETWEEN.split(line) if item.strip(" .")]
+    items = (item.strip().rstrip(" .") for line in lines for item in _BETWEEN.split(line))
+    return [item for item in items if item]
 
 
 def item_counts(prediction: str | Iterable[str] | None, gold: Gold) -> Counts:

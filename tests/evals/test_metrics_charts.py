@@ -130,6 +130,9 @@ OPTIONS = {"A": "A dog", "B": "42 million", "C": "The cat", "D": "None of these"
         ("", None),
         (None, None),
         ("I do not know", None),
+        ("The answer is a decline in sales", None),
+        ("The best option is a", "A"),
+        ("The answer is A because sales rose", "A"),
     ],
 )
 def test_a_choice_is_read_as_people_write_it(said: str | None, letter: str | None) -> None:

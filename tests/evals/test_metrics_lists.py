@@ -65,6 +65,8 @@ def test_a_list_in_words_is_cut_into_its_items() -> None:
     assert split_items("1. red\n2. green and blue; 1,200 grey.") == ["red", "green", "blue", "1,200 grey"]
     assert split_items("- Röntgen\n- 東京") == ["Röntgen", "東京"]
     assert split_items(" , ;") == []
+    assert split_items(".5, 1.5 and 2.") == [".5", "1.5", "2"]
+    assert (item_f1(".5", ["5"]), item_f1(".5", ["0.5"])) == (0, 1)
 
 
 def test_factoids_by_hand_and_by_their_definition() -> None:
