@@ -8,7 +8,7 @@ import sqlite3
 from core.errors import VidenceError, unavailable
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
-_REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
+_REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR}
 _SPACE = (
     "Free some space, or name another folder by VIDENCE_HOME, and run the command again; what was finished "
     "is kept."

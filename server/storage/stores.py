@@ -94,13 +94,13 @@ def saver_of(settings: Settings) -> OpenSaver:
 
 
 def check_stores(settings: Settings) -> None:
-    """Reach what the settings name, before anything else is started.
+    """Open what the settings name, before anything else is started.
 
     Raises:
         VidenceError: `unavailable` for a package that is not installed or a server that is away.
+        OSError: or sqlite3.DatabaseError, for a data folder that cannot be used.
     """
-    if settings.server_database_url or settings.server_redis_url:
-        asyncio.run(_check(settings))
+    asyncio.run(_check(settings))
 
 
 async def _check(settings: Settings) -> None:

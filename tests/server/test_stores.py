@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import builtins
 import contextlib
+import json
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
@@ -13,11 +14,13 @@ from typing import Any
 
 import pytest
 from starlette.exceptions import HTTPException
+from typer.testing import CliRunner
 
 from core.errors import VidenceError
 from core.feedback_store import RatedRun
 from core.run_store import journal_key
 from core.settings import Settings
+from server.cli.app import app
 from server.runs.ledger import RunLedger
 from server.runs.records import Lease, LeaseLost, NewRun, Run, RunSpec
 from server.security.audit import AuditLog
@@ -60,6 +63,26 @@ def test_a_store_that_is_away_ends_the_start_with_the_setting_to_change(
         check_stores(settings)
     assert f"VIDENCE_{setting.upper()}" in caught.value.message + caught.value.help
     assert "hunter2" not in caught.value.message + caught.value.help + repr(settings)
+
+
+@pytest.mark.parametrize("kind", ["a file", "a damaged one"])
+def test_a_data_folder_that_cannot_be_used_ends_the_start_with_the_setting_to_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    home = tmp_path / "home"
+    if kind == "a file":
+        home.write_text("not a folder")
+        home /= "below"
+    else:
+        home.mkdir()
+        (home / "server.db").write_text("not a database, and longer than its head has to be " * 10)
+    monkeypatch.setenv("VIDENCE_HOME", str(home))
+    monkeypatch.setattr("server.telemetry.logs.set_up", lambda settings: None)
+    monkeypatch.setattr("server.telemetry.logs.catch_strays", lambda: None)
+    outcome = CliRunner().invoke(app, ["serve", "--port", "0", "--json"])
+    error = json.loads(outcome.stdout)["error"]
+    assert (outcome.exit_code, error["kind"]) == (3, "unavailable")
+    assert "VIDENCE_HOME" in error["help"] or "Restore it" in error["help"]
 
 
 @pytest.mark.parametrize(
