@@ -63,10 +63,12 @@ class ModelHub:
     async def chart(self, sha256: str) -> ChartTable:
         """Return the table behind a stored chart; raises `invalid_input` for what it declines."""
         from models.charts import CHARTS_VERSION
+        from models.ocr import OCR_VERSION
 
         lines = [line.model_dump() for line in await self.ocr(sha256)]
         return ChartTable.model_validate(
-            await self._cached("read_chart", CHARTS_VERSION, sha256, lines=lines)
+            # Its numbers are what OCR read: another reader makes another table.
+            await self._cached("read_chart", f"{CHARTS_VERSION}-{OCR_VERSION}", sha256, lines=lines)
         )
 
     async def pixels(self, sha256: str) -> PixelFacts:

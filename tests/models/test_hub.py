@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import pytest
 from PIL import Image
 
 from core.images import ImageStore
@@ -56,3 +57,23 @@ async def test_a_cut_cache_entry_is_read_again(tmp_path: Path) -> None:
     await asyncio.to_thread(entry.write_text, '[{"text": "TOT')
     assert (await hub.ocr(sha256))[0].text == "TOTAL 4.20"
     assert runner.jobs == ["read_text", "read_text"]
+
+
+async def test_a_chart_is_read_again_when_its_text_is_read_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub, runner, sha256 = await asyncio.to_thread(hub_with_image, tmp_path)
+    table = {"type": "bar", "title": "", "x": "", "y": "", "rows": []}
+    call = runner.call
+
+    async def reading(job: str, **kwargs: Any) -> Any:
+        found = await call(job, **kwargs)
+        return table if job == "read_chart" else found
+
+    monkeypatch.setattr(runner, "call", reading)
+    await hub.chart(sha256)
+    await hub.chart(sha256)
+    assert runner.jobs == ["read_text", "read_chart"]
+    monkeypatch.setattr("models.ocr.OCR_VERSION", "another")
+    await hub.chart(sha256)
+    assert runner.jobs == ["read_text", "read_chart"] * 2
