@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
+from core.errors import VidenceError, unavailable
 from core.settings import Settings
 from server.app import create_app
 from server.security.heads import protocol
@@ -66,7 +67,8 @@ def serve(settings: Settings, host: str, port: int, *, on_start: Callable[[str],
         on_start: Called with the address once it is listening.
 
     Raises:
-        VidenceError: `unavailable` when PostgreSQL or Redis is set and cannot be used.
+        VidenceError: `unavailable` when PostgreSQL or Redis is set and cannot be used, or when the address
+            cannot be listened on.
     """
     check_stores(settings)
     app = create_app(settings)
@@ -91,7 +93,19 @@ class _Announcing(DrainingServer):
     on_start: Callable[[str], None] | None = None
 
     async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
-        await super().startup(sockets)  # type: ignore[arg-type]
+        try:
+            await super().startup(sockets)  # type: ignore[arg-type]
+        except SystemExit as stopped:
+            if isinstance(stopped.__context__, OSError):  # uvicorn logs it, and exits
+                raise self._taken(stopped.__context__) from stopped
+            raise
         if self.started and self.on_start is not None:
             address = self.servers[0].sockets[0].getsockname()
             self.on_start(f"http://{address[0]}:{address[1]}")
+
+    def _taken(self, error: OSError) -> VidenceError:
+        return unavailable(
+            f"The server cannot listen there: {error.strerror or error}",
+            help="Name another by --host and --port (0 takes any free port), or end what has it.",
+            retryable=False,
+        )

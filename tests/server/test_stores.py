@@ -6,9 +6,11 @@ import asyncio
 import builtins
 import contextlib
 import json
+import socket
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from core.errors import VidenceError
 from core.feedback_store import RatedRun
 from core.run_store import journal_key
 from core.settings import Settings
+from server.app import create_app
 from server.cli.app import app
 from server.runs.ledger import RunLedger
 from server.runs.records import Lease, LeaseLost, NewRun, Run, RunSpec
@@ -30,7 +33,7 @@ from server.storage.sql import marks
 from server.storage.stores import Stores, check_stores, open_stores
 from server.stream.events import AnswerDelta, Draft, RunFinished
 from tests.core.test_run_store import result as tool_result
-from tests.support.live_server import chat, live
+from tests.support.live_server import chat, live, opener
 from tests.support.mortal_server import free_port
 from tests.support.postgres import postgres_server
 from tests.support.shared_stores import RedisServer, fresh_database, redis_server
@@ -83,6 +86,22 @@ def test_a_data_folder_that_cannot_be_used_ends_the_start_with_the_setting_to_ch
     error = json.loads(outcome.stdout)["error"]
     assert (outcome.exit_code, error["kind"]) == (3, "unavailable")
     assert "VIDENCE_HOME" in error["help"] or "Restore it" in error["help"]
+
+
+def test_an_address_that_is_taken_ends_the_start_with_what_to_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VIDENCE_HOME", str(tmp_path))
+    monkeypatch.setattr("server.telemetry.logs.set_up", lambda settings: None)
+    monkeypatch.setattr("server.telemetry.logs.catch_strays", lambda: None)
+    with_fakes = partial(create_app, open_services=opener(tmp_path))
+    monkeypatch.setattr("server.serve.create_app", with_fakes)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        outcome = CliRunner().invoke(app, ["serve", "--port", str(taken.getsockname()[1]), "--json"])
+    error = json.loads(outcome.stdout)["error"]
+    assert (outcome.exit_code, error["kind"]) == (3, "unavailable")
+    assert "in use" in error["message"]
+    assert "--port" in error["help"]
 
 
 @pytest.mark.parametrize(
