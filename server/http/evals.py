@@ -185,10 +185,18 @@ def _check(context: ServerContext, names: list[str]) -> None:
         suites().pick([name for name in names if name not in sets])
 
 
+def _begun(path: Path) -> bool:
+    """Return whether a run file has its header: before that there is nothing to read."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.readline().endswith(b"\n")
+
+
 def _results(job: Job, path: Path) -> EvalResults:
     from evals.run.file import read_run
 
-    if not path.is_file():
+    if not _begun(path):
         return EvalResults(job=job)
     found = read_run(path)
     summary = found.summary.model_dump(mode="json", exclude={"type"}) if found.summary else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -191,6 +192,9 @@ def test_a_run_that_was_killed_is_not_waved_through_with_a_base_that_was_killed_
     assert compare_runs(part, part, GateConfig(runs=RunRules(allow_missing=True))).passed
     grown = compare_runs(part, whole)
     assert (grown.passed, grown.notes[0]) == (True, f"sums: the base is {said}")
+    assert part.summary is not None
+    load = replace(part, summary=part.summary.model_copy(update={"total": 12}))
+    assert compare_runs(load, load).passed, "a load asks as often as there is time for"
 
 
 def test_a_suite_that_did_not_run_is_missed() -> None:

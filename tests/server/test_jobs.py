@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from core.settings import Settings
+from server.http.evals import _results
 from server.http.jobs import _page
 from server.jobs.records import Job
 from server.jobs.runner import JobRunner
@@ -55,6 +56,20 @@ def test_a_character_between_two_pieces_of_a_log_is_told_whole(
         while (piece := _page(path, after)).next > after:
             told, after = told + piece.text, piece.next
         assert told == text
+
+
+@pytest.mark.parametrize("written", [None, b"", b'{"type":"header","format"'])
+def test_an_evaluation_is_looked_at_before_its_file_has_a_header(
+    tmp_path: Path, written: bytes | None
+) -> None:
+    path = tmp_path / "run.jsonl"
+    if written is not None:
+        path.write_bytes(written)
+    job = Job(
+        job_id="a", owner="ada", kind="eval", request={}, command=(), status="running", created_at="now"
+    )
+    found = _results(job, path)
+    assert (found.job, found.samples, found.summary) == (job, 0, None)
 
 
 def test_two_evaluations_run_and_are_compared(client: httpx.Client) -> None:
