@@ -18,6 +18,7 @@ from core.feedback_store import collections_of
 from core.images import ImageStore
 from core.settings import load_settings
 from server.cli.output import emit_json, handle_errors, out_console
+from server.clock import stamp, stamp_of
 from server.storage.offline import FinishedRuns, open_past
 
 if TYPE_CHECKING:
@@ -166,14 +167,11 @@ def _since(text: str) -> str:
     if not text:
         return ""
     if days := _DAYS.fullmatch(text):
-        moment = datetime.now(UTC) - timedelta(days=int(days[1]))
-        return moment.isoformat(timespec="milliseconds")
+        return stamp(datetime.now(UTC) - timedelta(days=int(days[1])))
     try:
-        moment = datetime.fromisoformat(text)
+        return stamp_of(text)
     except ValueError as error:
         raise invalid_input(f"Not a time: {text}", help="Give 2026-11-01, or 30d.") from error
-    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    return moment.isoformat(timespec="milliseconds")
 
 
 def _collections(runs: FinishedRuns) -> Callable[[str], Sequence[str]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
@@ -14,6 +13,7 @@ from pydantic import Field
 from core.contracts import RunResult
 from core.errors import invalid_input, not_found
 from core.feedback_store import MAX_TEXT, Feedback, Rating, rated_run
+from server.clock import stamp_of
 from server.http.bodies import Body
 from server.http.deps import Asks, Context, Reads, Trains
 from server.http.problem import documented
@@ -105,11 +105,9 @@ async def export(
 def _in_utc(since: str) -> str:
     """Return a time as ratings are stamped, to be compared as text; raises `invalid_input`."""
     try:
-        told = datetime.fromisoformat(since)
-        at = told.replace(tzinfo=told.tzinfo or UTC).astimezone(UTC)
-    except (ValueError, OverflowError):
+        return stamp_of(since)
+    except ValueError:
         raise invalid_input(
             f"`since` is no time: {since}",
             help="Write 2026-11-22 or 2026-11-22T08:30:00Z; in an address `+` is written %2B.",
         ) from None
-    return at.isoformat(timespec="milliseconds")
