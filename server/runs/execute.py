@@ -16,7 +16,7 @@ from server.runs.engine import Engine, failure_of
 from server.runs.ledger import RunLedger
 from server.runs.records import Failure, LeaseLost, Run, Waiting
 from server.runs.recover import cut_off, missed, point_of
-from server.storage.database import held_elsewhere
+from server.storage.database import held_elsewhere, is_locked
 from server.storage.image_files import ImageFiles
 from server.storage.sql import StoreAway
 from server.stream.events import Draft, InputRequiredData, RunErrorData, RunFinished
@@ -59,9 +59,8 @@ async def drive(run: Run, parts: Parts) -> Outcome:
     except VidenceError as error:
         return error
     except Exception as error:
-        held = held_elsewhere(error)  # evidence and journal are not behind the server's `Database`
-        if held is not None:
-            raise held from error
+        if is_locked(error):  # evidence and journal are not behind the server's `Database`
+            raise held_elsewhere(error) from error
         log.exception("Run %s failed", run.run_id)
         return failure_of(error)
 

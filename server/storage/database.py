@@ -41,10 +41,8 @@ class Database(GroupedDatabase):
 
     def check(self) -> None:
         """Raise `StoreAway` while another process holds the file: the last write waited in vain."""
-        error = self._waited_in_vain
-        held = error and held_elsewhere(error)
-        if held:
-            raise held
+        if self._waited_in_vain is not None:
+            raise held_elsewhere(self._waited_in_vain)
 
     def now(self) -> float:
         """Return seconds since 1970: a file is on one machine, and its clock is everybody's."""
@@ -99,23 +97,25 @@ class Database(GroupedDatabase):
         except sqlite3.Error as error:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
-            held = held_elsewhere(error)
-            if held is None:
+            if not is_locked(error):
                 raise
             self._waited_in_vain = error
-            raise held from error
+            raise held_elsewhere(error) from error
         self._waited_in_vain = None
         return outcomes
 
 
-def held_elsewhere(error: BaseException) -> StoreAway | None:
-    """Return what to raise when another process has held a file for too long; None for any other error.
+def is_locked(error: BaseException) -> bool:
+    """Tell whether an error says that another process has held a file for too long.
 
     A killed process holds nothing. One that was stopped within a write (SIGSTOP, a debugger, a paused
     container) keeps all others out until it goes on.
     """
-    if not isinstance(error, sqlite3.OperationalError) or "locked" not in str(error):
-        return None
+    return isinstance(error, sqlite3.OperationalError) and "locked" in str(error)
+
+
+def held_elsewhere(error: BaseException) -> StoreAway:
+    """Return what to raise for such an error."""
     return StoreAway(
         f"Another process holds a file of the data folder ({error})",
         help="Let it go on, or end it: it may be stopped or in a debugger. What was accepted goes on then.",
